@@ -1,0 +1,43 @@
+/*
+ * Texts of bytes: base64url (RFC 4648 section 5, no padding, strict), base62,
+ * hexadecimal, and the two hashes used inside: SipHash-2-4 for tables that
+ * outsiders can fill, SHA-256 and HMAC for everything that proves something.
+ */
+
+#ifndef GH_BYTES_H
+#define GH_BYTES_H
+
+#include "gh.h"
+
+
+/* 16 random bytes made once per process or per table. */
+typedef struct {
+    uint64_t k0, k1;
+} gh_sipkey_t;
+
+
+uint64_t gh_siphash(const gh_sipkey_t *key, gh_str_t s);
+
+/*
+ * Strict: no padding, no white space, no characters outside the alphabet,
+ * unused trailing bits zero (so one text per value).
+ * GH_INVALID or GH_TOO_LONG (would not fit out->cap); appends.
+ */
+gh_rc_t gh_base64url_decode(gh_str_t text, gh_buf_t *out);
+gh_rc_t gh_base64url_encode(gh_str_t bytes, gh_buf_t *out);
+/* With padding, + and /: Content-Digest, Signature, x5c. Strict. */
+gh_rc_t gh_base64_decode(gh_str_t text, gh_buf_t *out);
+gh_rc_t gh_base64_encode(gh_str_t bytes, gh_buf_t *out);
+gh_rc_t gh_hex_decode(gh_str_t text, gh_buf_t *out); /* either case */
+gh_rc_t gh_hex_encode(gh_str_t bytes, gh_buf_t *out); /* lower case */
+
+/* Low-level SHA-256: no fetch, no allocation, cannot fail. */
+void gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN]);
+/* HMAC-SHA-256 (RFC 2104), same properties. */
+void gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN]);
+
+/* Constant time over len. */
+bool gh_equal_secret(const void *a, const void *b, size_t len);
+
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * The root key and what is derived from it: one HKDF-SHA-256 label (RFC 5869)
+ * per purpose, the first root key seals, all of them open. Sealing is
+ * AES-256-GCM with the record's name as associated data, so a value moved to
+ * another name does not open.
+ */
+
+#ifndef GH_SECRET_H
+#define GH_SECRET_H
+
+#include "gh.h"
+
+#define GH_SECRET_LEN      32
+#define GH_SECRET_KEYS_MAX 4
+#define GH_SEAL_OVERHEAD   (1 + 4 + 12 + 16) /* version, key id, nonce, tag */
+
+
+typedef enum {
+    GH_PURPOSE_STATE_COOKIE = 0,
+    GH_PURPOSE_SESSION,
+    GH_PURPOSE_API_KEY,  /* pepper of issued keys' hashes */
+    GH_PURPOSE_STICKY,   /* signed sticky cookie */
+    GH_PURPOSE_KEYS,     /* cached key sets and metadata */
+    GH_PURPOSE_EXPLAIN,
+    GH_PURPOSE_COUNT
+} gh_purpose_t;
+
+
+typedef struct {
+    uint8_t  key[GH_PURPOSE_COUNT][GH_SECRET_LEN];
+    uint32_t id; /* public: first 4 bytes of a hash of the root key */
+} gh_secret_key_t;
+
+/* Caller's memory; cleared with gh_secret_clear, which wipes. */
+typedef struct {
+    gh_secret_key_t keys[GH_SECRET_KEYS_MAX]; /* [0] seals, all open */
+    unsigned        n;
+} gh_secret_t;
+
+
+/*
+ * Adds a root key: the bytes of its file, white space at both ends removed.
+ * At least 32 bytes, or 43 characters of base64url, or 64 of hex.
+ * GH_INVALID: shorter or empty; GH_FULL: four are there already.
+ */
+gh_rc_t gh_secret_add(gh_secret_t *s, gh_str_t file_text);
+void gh_secret_clear(gh_secret_t *s);
+
+/* Public, for comparing nodes: 16 hex characters, NUL-terminated. */
+void gh_secret_fingerprint(const gh_secret_t *s, char out[17]);
+
+/*
+ * Seals plain for `name`; appends GH_SEAL_OVERHEAD + plain.len bytes.
+ * `nonce` is 12 random bytes handed in.
+ */
+gh_rc_t gh_secret_seal(const gh_secret_t *s, gh_purpose_t purpose,
+                       gh_str_t name, const uint8_t nonce[12],
+                       gh_str_t plain, gh_buf_t *out);
+
+/* GH_DENIED: not ours, changed, or bound to another name. */
+gh_rc_t gh_secret_open(const gh_secret_t *s, gh_purpose_t purpose,
+                       gh_str_t name, gh_str_t sealed, gh_buf_t *out);
+
+/* HMAC-SHA-256 under keys[i] of that purpose. */
+gh_rc_t gh_secret_mac(const gh_secret_t *s, unsigned i, gh_purpose_t purpose,
+                      gh_str_t text, uint8_t out[GH_SHA256_LEN]);
+
+
+#endif
