@@ -1,0 +1,119 @@
+/*
+ * Limits as arithmetic: a rate is GCRA in one 64-bit word (the theoretical
+ * arrival time), moved by compare-and-swap so that any number of workers
+ * share it; a quota is an amount per calendar period spent from reservations
+ * taken in advance. Time is nanoseconds of a monotonic clock, handed in.
+ */
+
+#ifndef GH_LIMIT_H
+#define GH_LIMIT_H
+
+#include <stdatomic.h>
+
+#include "gh_time.h"
+
+
+typedef enum {
+    GH_LIMIT_RATE = 0, /* per second, minute, hour: GCRA */
+    GH_LIMIT_QUOTA     /* per day, month: calendar, UTC */
+} gh_limit_kind_t;
+
+/* Fixed width: also stored in the policy image. */
+typedef struct {
+    uint32_t kind;        /* gh_limit_kind_t */
+    uint32_t period;      /* gh_period_t of a quota */
+    uint64_t amount;      /* requests per unit, as written */
+    uint64_t unit_s;      /* 1, 60, 3600, 86400, 2592000 */
+    uint64_t burst;       /* rate: bucket size in requests, >= 1 */
+    uint64_t interval_ns; /* rate: time one request takes to come back */
+} gh_limit_t;
+
+/* Zero is a full bucket. */
+typedef _Atomic uint64_t gh_gcra_cell_t;
+
+typedef struct {
+    uint64_t remaining; /* requests that would pass at this instant */
+    uint64_t reset_ns;  /* rate: until the bucket is full again */
+    uint64_t retry_ns;  /* refused: until the same cost would pass */
+} gh_limit_state_t;
+
+
+/*
+ * "100r/s burst=200", "60r/m", "5000r/h", "100000r/day", "1000000r/month".
+ * burst defaults to the amount; a quota has none. GH_INVALID sets *message
+ * (static text) to what is wrong.
+ */
+gh_rc_t gh_limit_parse(gh_str_t text, gh_limit_t *out, const char **message);
+
+/*
+ * Takes `cost` (>= 1) at now_ns. GH_OK or GH_DENIED (nothing is charged; a
+ * cost above burst is denied with retry_ns UINT64_MAX). state may be NULL.
+ * Accepted in any window T: at most burst + T / interval.
+ */
+gh_rc_t gh_gcra_take(gh_gcra_cell_t *cell, const gh_limit_t *limit,
+                     uint64_t now_ns, uint64_t cost, gh_limit_state_t *state);
+/* Same answer without charging. */
+gh_rc_t gh_gcra_peek(const gh_gcra_cell_t *cell, const gh_limit_t *limit,
+                     uint64_t now_ns, uint64_t cost, gh_limit_state_t *state);
+/*
+ * The same as pure steps for a table of cells (gh_cells.h): the new value of
+ * the word. The functions above are these in a compare-and-swap loop.
+ */
+uint64_t gh_gcra_step(uint64_t tat, const gh_limit_t *limit, uint64_t now_ns,
+                      uint64_t cost, gh_limit_state_t *state, gh_rc_t *rc);
+uint64_t gh_gcra_give_back_step(uint64_t tat, const gh_limit_t *limit,
+                                uint64_t cost);
+bool gh_gcra_idle(uint64_t tat, uint64_t now_ns);
+/* Gives back what was taken and not used (another window refused). */
+void gh_gcra_give_back(gh_gcra_cell_t *cell, const gh_limit_t *limit,
+                       uint64_t cost);
+
+
+/*
+ * A quota's cell: period number and what is left of this node's reservation.
+ * Zero means nothing reserved yet.
+ */
+typedef _Atomic uint64_t gh_quota_cell_t;
+
+typedef enum {
+    GH_QUOTA_TAKEN = 0,
+    GH_QUOTA_LOW,       /* taken; reserve more soon */
+    GH_QUOTA_EMPTY,     /* ask the store for a reservation, then again */
+    GH_QUOTA_EXHAUSTED  /* the period's amount is used up */
+} gh_quota_verdict_t;
+
+gh_quota_verdict_t gh_quota_take(gh_quota_cell_t *cell,
+                                 const gh_limit_t *limit, uint32_t period,
+                                 uint64_t cost, uint64_t *left);
+/* As pure steps; *verdict and *left are set. */
+uint64_t gh_quota_take_step(uint64_t word, const gh_limit_t *limit,
+                            uint32_t period, uint64_t cost,
+                            gh_quota_verdict_t *verdict, uint64_t *left);
+uint64_t gh_quota_grant_step(uint64_t word, uint32_t period,
+                             uint64_t granted);
+/* Adds a reservation of `granted` for that period; 0 marks exhausted. */
+void gh_quota_grant(gh_quota_cell_t *cell, uint32_t period,
+                    uint64_t granted);
+/* How much to reserve at once: max(1, min(amount / 100, 1000)). */
+uint64_t gh_quota_reservation(const gh_limit_t *limit);
+
+
+/* One named limit as headers show it. */
+typedef struct {
+    gh_str_t          name;
+    const gh_limit_t *limit;
+    gh_limit_state_t  state; /* quota: remaining; reset_ns to period end */
+} gh_limit_shown_t;
+
+/*
+ * RateLimit-Policy: "second";q=200;w=2 and RateLimit: "second";r=1;t=1
+ * (draft-ietf-httpapi-ratelimit-headers). For a rate, q is the burst and w
+ * the seconds it takes to refill it (rounded up, at least 1). Appends.
+ */
+gh_rc_t gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n,
+                              gh_buf_t *out);
+gh_rc_t gh_limit_field(const gh_limit_shown_t *shown, size_t n,
+                       gh_buf_t *out);
+
+
+#endif

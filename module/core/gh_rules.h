@@ -1,0 +1,75 @@
+/*
+ * Who may do what, as data: authorize lines of a location and access rules
+ * of a service, both kept as one flat, position-independent block that is
+ * matched in place (configuration pool or policy image).
+ */
+
+#ifndef GH_RULES_H
+#define GH_RULES_H
+
+#include "gh_principal.h"
+#include "gh_reason.h"
+
+
+typedef enum {
+    GH_WORD_GROUP = 1,
+    GH_WORD_SCOPE,
+    GH_WORD_CONSUMER,
+    GH_WORD_METHOD,  /* HTTP method; GET covers HEAD */
+    GH_WORD_VERSION, /* of the service */
+    GH_WORD_CLAIM    /* claim:POINTER=value; strings, numbers, true/false, and
+                        members of arrays */
+} gh_rule_word_t;
+
+/* What a rule looks at; borrowed. */
+typedef struct {
+    const gh_principal_t *principal;
+    gh_str_t              http_method;
+    gh_str_t              version;
+} gh_subject_t;
+
+typedef struct gh_rules_builder_s gh_rules_builder_t;
+
+
+gh_rc_t gh_rules_begin(const gh_alloc_t *a, gh_rules_builder_t **out);
+void gh_rules_abandon(gh_rules_builder_t *b);
+
+/*
+ * One authorize line: words as typed ("deny", "group=staff,admin",
+ * "claim:/realm_access/roles=x"). Different names must all hold, a comma or
+ * a repeated name means any of. GH_INVALID writes what is wrong with which word and the
+ * way out to *message (NUL-terminated, cap bytes).
+ */
+gh_rc_t gh_rules_add_line(gh_rules_builder_t *b, const gh_str_t *words,
+                          size_t n, gh_buf_t *message);
+
+/*
+ * One access rule of a service: methods and versions say where it applies,
+ * the others must hold there. Add conditions between open and close.
+ */
+gh_rc_t gh_rules_open(gh_rules_builder_t *b);
+gh_rc_t gh_rules_condition(gh_rules_builder_t *b, gh_rule_word_t word,
+                           gh_str_t pointer, const gh_str_t *values,
+                           size_t n);
+gh_rc_t gh_rules_close(gh_rules_builder_t *b);
+
+/* The block, allocated from the builder's allocator and owned by the caller; the builder is
+ * gone. An empty builder gives an empty block (len 0). */
+gh_rc_t gh_rules_finish(gh_rules_builder_t *b, gh_str_t *out);
+
+/* Checks that a block from outside (image) is well formed. */
+bool gh_rules_valid(gh_str_t block);
+
+/*
+ * Lines of a location: a matching deny refuses (GH_REASON_RULE_DENY), else
+ * any matching line admits, else GH_REASON_RULE_NONE. An empty block admits. The
+ * anonymous principal matches no group, scope, consumer or claim.
+ */
+gh_reason_t gh_rules_admit(gh_str_t block, const gh_subject_t *s);
+
+/* Access rules of a service: every one that applies must hold, else
+ * GH_REASON_SERVICE_RULE. GH_REASON_OK otherwise. */
+gh_reason_t gh_rules_require(gh_str_t block, const gh_subject_t *s);
+
+
+#endif
