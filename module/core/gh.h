@@ -35,13 +35,13 @@ typedef enum {
 /* Bytes that belong to someone else; not NUL-terminated. */
 typedef struct {
     const char *data;
-    size_t      len;
+    size_t len;
 } gh_str_t;
 
 
 /* The caller's room to write into; len <= cap always. */
 typedef struct {
-    char  *data;
+    char *data;
     size_t len;
     size_t cap;
 } gh_buf_t;
@@ -67,7 +67,7 @@ typedef struct {
     }
 
 #define GH_SHA256_LEN 32
-#define GH_NS_PER_S   UINT64_C(1000000000)
+#define GH_NS_PER_S UINT64_C(1000000000)
 #define GH_WEIGHT_ALL 10000u /* 100 % in hundredths of a percent */
 
 
@@ -90,7 +90,8 @@ gh_str_t gh_str_cut(gh_str_t s, char sep, gh_str_t *rest);
 
 /*
  * Unsigned decimal, the whole of s, no sign, no leading space.
- * GH_INVALID: not a number; GH_TOO_LONG: above max.
+ * GH_INVALID: not a number; GH_TOO_LONG: above max. *out is set on GH_OK
+ * only.
  */
 gh_rc_t gh_str_to_u64(gh_str_t s, uint64_t max, uint64_t *out);
 
@@ -100,6 +101,8 @@ gh_rc_t gh_str_to_u64(gh_str_t s, uint64_t max, uint64_t *out);
 gh_rc_t gh_buf_add(gh_buf_t *b, gh_str_t s);
 gh_rc_t gh_buf_add_char(gh_buf_t *b, char c);
 gh_rc_t gh_buf_add_u64(gh_buf_t *b, uint64_t n);
+
+/* Needs room for one byte more than it appends: printf ends with a NUL. */
 gh_rc_t gh_buf_add_fmt(gh_buf_t *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -21,20 +21,28 @@ uint64_t gh_siphash(const gh_sipkey_t *key, gh_str_t s);
 /*
  * Strict: no padding, no white space, no characters outside the alphabet,
  * unused trailing bits zero (so one text per value).
- * GH_INVALID or GH_TOO_LONG (would not fit out->cap); appends.
+ * GH_INVALID or GH_TOO_LONG (would not fit out->cap); appends, and on a
+ * refusal out->len is as it was. GH_INVALID is looked for first.
  */
 gh_rc_t gh_base64url_decode(gh_str_t text, gh_buf_t *out);
 gh_rc_t gh_base64url_encode(gh_str_t bytes, gh_buf_t *out);
 /* With padding, + and /: Content-Digest, Signature, x5c. Strict. */
 gh_rc_t gh_base64_decode(gh_str_t text, gh_buf_t *out);
 gh_rc_t gh_base64_encode(gh_str_t bytes, gh_buf_t *out);
-gh_rc_t gh_hex_decode(gh_str_t text, gh_buf_t *out); /* either case */
+gh_rc_t gh_hex_decode(gh_str_t text, gh_buf_t *out);  /* either case */
 gh_rc_t gh_hex_encode(gh_str_t bytes, gh_buf_t *out); /* lower case */
 
 /* Low-level SHA-256: no fetch, no allocation, cannot fail. */
 void gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN]);
 /* HMAC-SHA-256 (RFC 2104), same properties. */
 void gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN]);
+
+/*
+ * HKDF-SHA-256 (RFC 5869): len bytes made from key for the purpose `info`.
+ * GH_TOO_LONG above 255 * 32 bytes.
+ */
+gh_rc_t gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info,
+                       uint8_t *out, size_t len);
 
 /* Constant time over len. */
 bool gh_equal_secret(const void *a, const void *b, size_t len);
