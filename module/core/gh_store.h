@@ -1,0 +1,68 @@
+/*
+ * What the store holds: kinds of records, their names, their encodings. The
+ * five operations that move them are in io; both backends and the tool share
+ * these words.
+ */
+
+#ifndef GH_STORE_H
+#define GH_STORE_H
+
+#include "gh.h"
+
+#define GH_STORE_NAME_MAX  200
+#define GH_STORE_VALUE_MAX 1048576
+
+
+/* Stable numbers: they are on disk. */
+typedef enum {
+    GH_KIND_KEY = 1,       /* issued or imported API key; name: its id */
+    GH_KIND_KEY_HASH = 2,  /* imported key: name hex of SHA-256, value: id */
+    GH_KIND_REVOKED = 3,   /* revoked declared key; name: key id */
+    GH_KIND_SUSPENDED = 4, /* consumer suspended; name: consumer */
+    GH_KIND_TRAFFIC = 5,   /* weights; name: service/version */
+    GH_KIND_CHANGE = 6,    /* history; name: id, 20 digits */
+    GH_KIND_KEYS = 7,      /* last good key set of an issuer; name: issuer */
+    GH_KIND_METADATA = 8,  /* last good provider metadata */
+    GH_KIND_QUOTA = 9,     /* reserved so far; name: see gh_store_quota_name */
+    GH_KIND_CLAIM = 10,    /* claim(name, ttl) */
+    GH_KIND_SESSION = 11,
+    GH_KIND_SESSION_INDEX = 12,
+    GH_KIND_USAGE = 13,
+    GH_KIND_META = 14,     /* layout, epoch, fingerprint of the root key */
+    GH_KIND_MAX
+} gh_kind_t;
+
+/* One line of the change log. */
+typedef struct {
+    uint64_t  sequence;  /* from 1, without gaps */
+    gh_kind_t kind;
+    uint64_t  name_hash; /* gh_store_name_hash */
+} gh_store_change_t;
+
+/* An API key as the store keeps it. */
+typedef struct {
+    gh_str_t id, consumer;
+    uint8_t  hash[GH_SHA256_LEN];
+    bool     keyed;        /* HMAC under the pepper; false: plain SHA-256 */
+    uint32_t pepper;       /* gh_secret_key_t.id that made it */
+    int64_t  created_at_s, expires_at_s, revoked_at_s; /* 0: never */
+    gh_str_t note;
+} gh_store_key_t;
+
+
+uint64_t gh_store_name_hash(gh_kind_t kind, gh_str_t name);
+gh_str_t gh_kind_word(gh_kind_t kind);
+
+/* JSON with a version member; decode borrows from *doc, which the caller
+ * releases (json_decref) after use. */
+gh_rc_t gh_store_key_encode(const gh_store_key_t *k, gh_buf_t *out);
+gh_rc_t gh_store_key_decode(gh_str_t text, gh_store_key_t *k, void **doc);
+void gh_store_doc_free(void *doc);
+
+/* Collision-free names: parts are length-prefixed before hashing (hex of
+ * SHA-256, 32 characters). */
+gh_rc_t gh_store_quota_name(gh_str_t limit, gh_str_t subject,
+                            uint32_t period, gh_buf_t *out);
+
+
+#endif

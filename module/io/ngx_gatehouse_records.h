@@ -1,0 +1,50 @@
+/*
+ * The worker's memory of store records: a bounded cache in front of the
+ * store's get, absent ones included, kept right by the change log. What was
+ * loaded before the store went away is served for at most `stale`; then the
+ * answer is "could not ask".
+ */
+
+#ifndef NGX_GATEHOUSE_RECORDS_H
+#define NGX_GATEHOUSE_RECORDS_H
+
+#include "ngx_gatehouse_store.h"
+
+
+typedef struct ngx_gatehouse_records_s ngx_gatehouse_records_t;
+
+/* A waiting asker. Lives in the asker's memory; unlink it (_cancel) in its
+ * cleanup. Several askers of one record cause one get. */
+typedef struct {
+    ngx_queue_t queue;
+    void      (*handler)(void *data); /* ask again now */
+    void       *data;
+    unsigned    linked:1;
+} ngx_gatehouse_records_waiter_t;
+
+
+ngx_gatehouse_records_t *ngx_gatehouse_records_create(ngx_cycle_t *cycle,
+    ngx_gatehouse_store_t *store, ngx_uint_t max_records, ngx_msec_t stale);
+void ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec);
+
+/*
+ * GH_OK       value is borrowed until the next event of this worker
+ * GH_ABSENT   there is none
+ * GH_AGAIN    waiter is linked; its handler is called when to ask again
+ * GH_UNAVAILABLE  could not ask (and nothing fresh enough is known)
+ *
+ * waiter may be NULL: then GH_AGAIN means "being fetched, ask later".
+ * *stamp (may be NULL) changes whenever the value may have: for derived caches.
+ */
+gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec,
+    gh_kind_t kind, gh_str_t name, gh_str_t *value, uint64_t *stamp,
+    ngx_gatehouse_records_waiter_t *waiter);
+void ngx_gatehouse_records_cancel(ngx_gatehouse_records_waiter_t *waiter);
+
+/* Called after each applied line of the change log, for caches derived from
+ * records (weights); line NULL: drop all. */
+ngx_int_t ngx_gatehouse_records_subscribe(ngx_gatehouse_records_t *rec,
+    ngx_gatehouse_store_follow_pt follow, void *data);
+
+
+#endif
