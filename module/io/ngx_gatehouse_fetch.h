@@ -1,0 +1,71 @@
+/*
+ * Calls to providers, off the event loop: one file that may use libcurl and
+ * liboauth2, on nginx's thread pool, under our own caps, deadlines, sizes
+ * and circuit breaker. https only (http only to loopback when told), no
+ * redirects, certificates and names checked.
+ */
+
+#ifndef NGX_GATEHOUSE_FETCH_H
+#define NGX_GATEHOUSE_FETCH_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "gh.h"
+
+#define NGX_GATEHOUSE_FETCH_IN_FLIGHT 16 /* per worker */
+#define NGX_GATEHOUSE_FETCH_PER_HOST  4
+#define NGX_GATEHOUSE_FETCH_TOTAL_MS  5000
+#define NGX_GATEHOUSE_FETCH_CONNECT_MS 2000
+
+
+typedef struct ngx_gatehouse_fetch_s ngx_gatehouse_fetch_t;
+
+/*
+ * One call: own heap block that outlives whoever asked. handler runs in the
+ * event loop when it is over, unless it was abandoned. Inputs are copied.
+ */
+struct ngx_gatehouse_fetch_s {
+    char       *url;            /* NUL-terminated copies */
+    char       *post;           /* NULL: GET */
+    char       *accept;
+    char       *authorization;  /* NULL: none; wiped */
+    char       *ca_file;        /* NULL: the system's */
+    size_t      max_bytes;
+    ngx_msec_t  deadline;
+    unsigned    allow_loopback_http:1;
+    unsigned    abandoned:1;
+
+    void      (*handler)(ngx_gatehouse_fetch_t *f);
+    void       *data;
+
+    /* results */
+    gh_rc_t     rc;             /* OK: an HTTP answer came; TOO_LONG;
+                                   UNAVAILABLE: no answer; INVALID: the URL
+                                   is not allowed; FULL: caps or breaker */
+    long        status;
+    char       *content_type;   /* NUL-terminated; may be NULL */
+    char       *body;
+    size_t      body_len;
+    char        why[200];       /* for the log; no secrets */
+};
+
+
+/* At configuration: the thread pool must exist (ngx_thread_pool_add). */
+ngx_int_t ngx_gatehouse_fetch_configure(ngx_conf_t *cf);
+ngx_int_t ngx_gatehouse_fetch_open(ngx_cycle_t *cycle);
+void ngx_gatehouse_fetch_close(ngx_cycle_t *cycle);
+
+/* NULL without memory. url, post, ... are copied by the setters' caller with
+ * ngx_gatehouse_fetch_text. */
+ngx_gatehouse_fetch_t *ngx_gatehouse_fetch_create(gh_str_t url);
+char *ngx_gatehouse_fetch_text(gh_str_t s);
+/* NGX_OK: the handler will be called later. NGX_BUSY: caps or an open
+ * breaker, rc is GH_FULL, the caller destroys it. NGX_ERROR likewise. */
+ngx_int_t ngx_gatehouse_fetch_start(ngx_gatehouse_fetch_t *f);
+void ngx_gatehouse_fetch_abandon(ngx_gatehouse_fetch_t *f);
+void ngx_gatehouse_fetch_destroy(ngx_gatehouse_fetch_t *f);
+
+
+#endif

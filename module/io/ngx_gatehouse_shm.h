@@ -1,0 +1,113 @@
+/*
+ * The shared memory of one node: limit cells, metric slots, the policy
+ * generation in force, key sets of issuers, and the claims by which workers
+ * agree on who does a job. Made once, kept over reloads of equal size and
+ * layout. Holds nothing that configuration could rebuild.
+ */
+
+#ifndef NGX_GATEHOUSE_SHM_H
+#define NGX_GATEHOUSE_SHM_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "gh_bytes.h"
+#include "gh_cells.h"
+#include "gh_limit.h"
+#include "gh_metrics.h"
+
+#define NGX_GATEHOUSE_WORKERS_MAX 64
+#define NGX_GATEHOUSE_SERIES_NAME 200
+
+
+/* A job that one worker of the node does at a time. Lock-free: pid and the
+ * end of its claim in one word. */
+typedef struct {
+    ngx_atomic_t word;
+} ngx_gatehouse_claim_t;
+
+/* Name of one series of metrics: service, version, deployment. */
+typedef struct {
+    ngx_atomic_t used; /* 0 free, 1 in use */
+    u_short      service_len, version_len, deployment_len;
+    char         name[NGX_GATEHOUSE_SERIES_NAME]; /* the three, joined */
+} ngx_gatehouse_series_name_t;
+
+/* Plain adds by the slot's worker only; everybody may read. */
+typedef struct {
+    uint64_t reasons[GH_REASON_COUNT][GH_METHOD_COUNT];
+    uint64_t dry_run[GH_REASON_COUNT];
+    uint64_t degraded[8];    /* see ngx_gatehouse_degraded_t */
+    uint64_t token_cache_hits, token_cache_misses;
+    uint64_t headers_removed;
+    uint64_t padding[8];
+} ngx_gatehouse_counters_t;
+
+typedef enum {
+    NGX_GATEHOUSE_DEGRADED_STORE = 0, /* served from what was known */
+    NGX_GATEHOUSE_DEGRADED_KEYS,      /* last good key set, out of date */
+    NGX_GATEHOUSE_DEGRADED_LIMITS,    /* quota counted locally */
+    NGX_GATEHOUSE_DEGRADED_POLICIES   /* newest set is invalid */
+} ngx_gatehouse_degraded_t;
+
+typedef struct {
+    uint64_t              magic;
+    gh_sipkey_t           sip;            /* per boot, secret */
+
+    ngx_atomic_t          policy_serial;  /* +1 after each published image */
+    ngx_atomic_t          policy_invalid; /* 1: the newest set was refused */
+    uint64_t              policy_generation;
+    int64_t               policy_applied_at_s;
+    ngx_gatehouse_claim_t policy_claim;
+    char                  policy_error[4096]; /* under the mutex */
+
+    gh_cells_t           *rates, *quotas;
+    size_t                series_max;
+    ngx_gatehouse_series_name_t *series_names; /* [series_max]; [0]: none,
+                                                  [1]: beyond the room */
+    gh_series_t          *series;   /* [worker * series_max + series] */
+    ngx_gatehouse_counters_t *counters; /* [worker] */
+    ngx_atomic_t          degraded_since[8]; /* epoch s, 0: not degraded */
+
+    ngx_atomic_t          keys_serial;
+    void                 *keys;     /* of ngx_gatehouse_keys.c; slab */
+} ngx_gatehouse_shm_t;
+
+
+/* Configuration time. `tag` is the module's address. */
+ngx_shm_zone_t *ngx_gatehouse_shm_add(ngx_conf_t *cf, size_t bytes,
+    void *tag);
+
+/* After the zone is there (init_process, requests). */
+ngx_gatehouse_shm_t *ngx_gatehouse_shm(ngx_shm_zone_t *zone);
+ngx_slab_pool_t *ngx_gatehouse_shm_pool(ngx_shm_zone_t *zone);
+
+/* Lock for inserts into cells: the slab mutex, which the master releases
+ * for a dead worker. */
+gh_lock_t ngx_gatehouse_shm_lock(ngx_shm_zone_t *zone);
+
+/* The caller does the job until `span` ms from now, or until it gives it up; NGX_OK or
+ * NGX_BUSY. A holder that died is replaced when its span is over. */
+ngx_int_t ngx_gatehouse_claim(ngx_gatehouse_claim_t *claim, ngx_msec_t span);
+void ngx_gatehouse_claim_release(ngx_gatehouse_claim_t *claim);
+
+/* This worker's slot: ngx_worker modulo the maximum. */
+ngx_gatehouse_counters_t *ngx_gatehouse_counters(ngx_gatehouse_shm_t *shm);
+
+/* Index of a series, made when absent; 1 when the room is used up. Takes the mutex when it
+ * makes one: at image load, not per request. */
+ngx_uint_t ngx_gatehouse_series_index(ngx_shm_zone_t *zone,
+    gh_str_t service, gh_str_t version, gh_str_t deployment);
+gh_series_t *ngx_gatehouse_series(ngx_gatehouse_shm_t *shm,
+    ngx_uint_t series);
+
+/* Marks or clears a degradation; the first mark keeps its time. */
+void ngx_gatehouse_degraded(ngx_gatehouse_shm_t *shm,
+    ngx_gatehouse_degraded_t what, ngx_uint_t on);
+
+/* Nanoseconds of CLOCK_MONOTONIC, read once per event loop turn at most by
+ * callers that cache it. */
+uint64_t ngx_gatehouse_monotonic_ns(void);
+
+
+#endif
