@@ -14,9 +14,11 @@
 #define GH_JSON_DEPTH_MAX 16
 
 typedef struct {
-    unsigned line, column; /* from 1; column counts bytes */
-    char     message[160]; /* what is wrong, NUL-terminated, no input bytes
-                              outside printable ASCII */
+    unsigned line, column; /* from 1, where the offending token begins;
+                              column counts bytes */
+    char message[160];     /* what is wrong, NUL-terminated, no input bytes
+                              outside printable ASCII; may quote the token, so
+                              not for texts that hold secrets */
 } gh_json_error_t;
 
 
@@ -27,12 +29,17 @@ typedef struct {
  *   err        may be NULL
  *
  * GH_OK  *out is owned by the caller (json_decref)
- * GH_INVALID  not JSON, duplicate member, too deep, bytes after the end
+ * GH_INVALID  not JSON, duplicate member, too deep, bytes after the end, NUL
+ *             in a string, a number that does not fit 64 bits
+ * GH_NOMEM    jansson's allocator said so
  */
 gh_rc_t gh_json_parse(gh_str_t text, size_t max_bytes, json_t **out,
                       gh_json_error_t *err);
 
-/* Borrowed views; GH_ABSENT: no such member; GH_INVALID: another type. */
+/*
+ * Borrowed views; GH_ABSENT: no such member; GH_INVALID: another type (null
+ * too), or not an object at all. *out is set on GH_OK only.
+ */
 gh_rc_t gh_json_str(const json_t *object, const char *name, gh_str_t *out);
 gh_rc_t gh_json_bool(const json_t *object, const char *name, bool *out);
 
@@ -44,20 +51,24 @@ gh_rc_t gh_json_date(const json_t *object, const char *name, int64_t *out_s);
 
 /*
  * Follows a JSON pointer (RFC 6901). A text without a leading '/' is one
- * member name. NULL when it leads nowhere or is malformed. Borrowed.
+ * member name, taken as it is; the empty one means root. NULL when it leads
+ * nowhere or is malformed. Borrowed.
  */
 json_t *gh_json_pointer(json_t *root, gh_str_t pointer);
 
 /*
  * Where the value at `pointer` begins in text (or, with name true, where
- * the member's name begins). text must have been accepted by gh_json_parse.
- * GH_ABSENT when the pointer leads nowhere.
+ * the member's name begins; in an array the value). text must have been
+ * accepted by gh_json_parse. GH_ABSENT when the pointer leads nowhere.
  */
 gh_rc_t gh_json_locate(gh_str_t text, gh_str_t pointer, bool name,
                        unsigned *line, unsigned *column);
 
-/* Appends s as a quoted JSON string, escaping as RFC 8259 asks; invalid
- * UTF-8 becomes U+FFFD. */
+/*
+ * Appends s as a quoted JSON string on one line. Escaped are what RFC 8259
+ * asks for, DEL, C1 controls, line separators and the byte order mark;
+ * invalid UTF-8 becomes U+FFFD. GH_TOO_LONG leaves the buffer as it was.
+ */
 gh_rc_t gh_json_quote(gh_str_t s, gh_buf_t *out);
 
 
