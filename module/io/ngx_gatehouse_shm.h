@@ -16,8 +16,11 @@
 #include "gh_limit.h"
 #include "gh_metrics.h"
 
-#define NGX_GATEHOUSE_WORKERS_MAX 64
+#define NGX_GATEHOUSE_SHM_MIN     (4 * 1024 * 1024)
+#define NGX_GATEHOUSE_SLOTS_MAX   64
 #define NGX_GATEHOUSE_SERIES_NAME 200
+#define NGX_GATEHOUSE_SERIES_NONE 0 /* a request of no service */
+#define NGX_GATEHOUSE_SERIES_REST 1 /* all that found no room */
 
 
 /* A job that one worker of the node does at a time. Lock-free: pid and the
@@ -33,7 +36,7 @@ typedef struct {
     char         name[NGX_GATEHOUSE_SERIES_NAME]; /* the three, joined */
 } ngx_gatehouse_series_name_t;
 
-/* Plain adds by the slot's worker only; everybody may read. */
+/* Plain adds by the slot's owner only; everybody may read. */
 typedef struct {
     uint64_t reasons[GH_REASON_COUNT][GH_METHOD_COUNT];
     uint64_t dry_run[GH_REASON_COUNT];
@@ -62,11 +65,17 @@ typedef struct {
     char                  policy_error[4096]; /* under the mutex */
 
     gh_cells_t           *rates, *quotas;
+
+    /* Counting: a slot belongs to one live process, found by its pid, so
+     * that an old worker of a reload and its successor never add to one
+     * word. There are two slots per worker that was configured when the zone
+     * was made; a slot of a dead process is taken over with its counts. */
+    ngx_uint_t            slots;
+    ngx_atomic_t          owners[NGX_GATEHOUSE_SLOTS_MAX]; /* pids */
     size_t                series_max;
-    ngx_gatehouse_series_name_t *series_names; /* [series_max]; [0]: none,
-                                                  [1]: beyond the room */
-    gh_series_t          *series;   /* [worker * series_max + series] */
-    ngx_gatehouse_counters_t *counters; /* [worker] */
+    ngx_gatehouse_series_name_t *series_names; /* [series_max] */
+    gh_series_t          *series;   /* [slot * series_max + series] */
+    ngx_gatehouse_counters_t *counters; /* [slot] */
     ngx_atomic_t          degraded_since[8]; /* epoch s, 0: not degraded */
 
     ngx_atomic_t          keys_serial;
@@ -74,7 +83,11 @@ typedef struct {
 } ngx_gatehouse_shm_t;
 
 
-/* Configuration time. `tag` is the module's address. */
+/*
+ * Configuration time. `tag` is the module's address. NULL after a message
+ * when it is smaller than NGX_GATEHOUSE_SHM_MIN. A zone of another size or
+ * another module binary begins empty; the old workers keep theirs.
+ */
 ngx_shm_zone_t *ngx_gatehouse_shm_add(ngx_conf_t *cf, size_t bytes,
     void *tag);
 
@@ -86,20 +99,32 @@ ngx_slab_pool_t *ngx_gatehouse_shm_pool(ngx_shm_zone_t *zone);
  * for a dead worker. */
 gh_lock_t ngx_gatehouse_shm_lock(ngx_shm_zone_t *zone);
 
-/* The caller does the job until `span` ms from now, or until it gives it up; NGX_OK or
- * NGX_BUSY. A holder that died is replaced when its span is over. */
+/* The caller does the job until `span` ms from now, or until it gives it up;
+ * claiming again renews. NGX_OK or NGX_BUSY. A holder that died is replaced
+ * at once, a stuck one when its span is over. */
 ngx_int_t ngx_gatehouse_claim(ngx_gatehouse_claim_t *claim, ngx_msec_t span);
 void ngx_gatehouse_claim_release(ngx_gatehouse_claim_t *claim);
 
-/* This worker's slot: ngx_worker modulo the maximum. */
+/* The caller's own slot, cheap enough for every request. Never NULL. */
 ngx_gatehouse_counters_t *ngx_gatehouse_counters(ngx_gatehouse_shm_t *shm);
+/* Adds up all slots, for metrics and status. */
+void ngx_gatehouse_counters_sum(const ngx_gatehouse_shm_t *shm,
+    ngx_gatehouse_counters_t *out);
 
-/* Index of a series, made when absent; 1 when the room is used up. Takes the mutex when it
- * makes one: at image load, not per request. */
+/* Index of a series, made when absent; NGX_GATEHOUSE_SERIES_REST when the
+ * room is used up. Takes the mutex when it makes one: at image load, not per
+ * request. Names are kept until the zone ends. */
 ngx_uint_t ngx_gatehouse_series_index(ngx_shm_zone_t *zone,
     gh_str_t service, gh_str_t version, gh_str_t deployment);
+/* The caller's own slot of it; an index out of range counts as the rest. */
 gh_series_t *ngx_gatehouse_series(ngx_gatehouse_shm_t *shm,
     ngx_uint_t series);
+/* The name of a series in use; NGX_DECLINED when [series] is free. Borrowed. */
+ngx_int_t ngx_gatehouse_series_name(const ngx_gatehouse_shm_t *shm,
+    ngx_uint_t series, gh_str_t *service, gh_str_t *version,
+    gh_str_t *deployment);
+void ngx_gatehouse_series_sum(const ngx_gatehouse_shm_t *shm,
+    ngx_uint_t series, gh_series_t *out);
 
 /* Marks or clears a degradation; the first mark keeps its time. */
 void ngx_gatehouse_degraded(ngx_gatehouse_shm_t *shm,
