@@ -78,7 +78,8 @@ typedef enum {
 /* What the family of a reason has in common on the wire. */
 typedef struct {
     gh_str_t word;   /* snake_case, stable: log, metrics, variables */
-    unsigned status; /* 0 when the request is let through */
+    unsigned status; /* 0 when the request is let through; 500 for NONE, so
+                        that forgetting to decide never admits */
     gh_str_t type;   /* last segment of the problem type URI */
     gh_str_t title;  /* RFC 9457 title; equal within a family */
     gh_str_t detail; /* for the caller: what to do; equal within 401 */
