@@ -20,7 +20,8 @@
 #define NGX_GATEHOUSE_FETCH_CONNECT_MS 2000
 
 
-typedef struct ngx_gatehouse_fetch_s ngx_gatehouse_fetch_t;
+typedef struct ngx_gatehouse_fetcher_s ngx_gatehouse_fetcher_t; /* a worker's */
+typedef struct ngx_gatehouse_fetch_s   ngx_gatehouse_fetch_t;
 
 /*
  * One call: own heap block that outlives whoever asked. handler runs in the
@@ -52,18 +53,30 @@ struct ngx_gatehouse_fetch_s {
 };
 
 
-/* At configuration: the thread pool must exist (ngx_thread_pool_add). */
+/* At configuration: nginx's default thread pool must exist. */
 ngx_int_t ngx_gatehouse_fetch_configure(ngx_conf_t *cf);
-ngx_int_t ngx_gatehouse_fetch_open(ngx_cycle_t *cycle);
-void ngx_gatehouse_fetch_close(ngx_cycle_t *cycle);
 
-/* NULL without memory. url, post, ... are copied by the setters' caller with
- * ngx_gatehouse_fetch_text. */
+/* In init_process and exit_process. NULL only without memory. What is still
+ * under way at close is freed; no handler is called. */
+ngx_gatehouse_fetcher_t *ngx_gatehouse_fetch_open(ngx_cycle_t *cycle);
+void ngx_gatehouse_fetch_close(ngx_gatehouse_fetcher_t *fetcher);
+
+/* NULL without memory. url is copied; post, accept, authorization and ca_file
+ * are set by the caller with copies made by ngx_gatehouse_fetch_text. */
 ngx_gatehouse_fetch_t *ngx_gatehouse_fetch_create(gh_str_t url);
 char *ngx_gatehouse_fetch_text(gh_str_t s);
-/* NGX_OK: the handler will be called later. NGX_BUSY: caps or an open
- * breaker, rc is GH_FULL, the caller destroys it. NGX_ERROR likewise. */
-ngx_int_t ngx_gatehouse_fetch_start(ngx_gatehouse_fetch_t *f);
+
+/*
+ * NGX_OK: the handler will be called later, once, from the event loop; it
+ * destroys the call. NGX_BUSY: caps or an open breaker, rc is GH_FULL.
+ * NGX_ERROR: rc is GH_INVALID (the URL is not allowed) or GH_UNAVAILABLE.
+ * After these two the caller still owns it. A call under way keeps a
+ * non-cancelable timer, so that an exiting worker waits for it.
+ */
+ngx_int_t ngx_gatehouse_fetch_start(ngx_gatehouse_fetcher_t *fetcher,
+    ngx_gatehouse_fetch_t *f);
+
+/* The asker is gone: the handler is not called, the call frees itself. */
 void ngx_gatehouse_fetch_abandon(ngx_gatehouse_fetch_t *f);
 void ngx_gatehouse_fetch_destroy(ngx_gatehouse_fetch_t *f);
 

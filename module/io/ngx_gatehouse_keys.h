@@ -8,6 +8,7 @@
 #define NGX_GATEHOUSE_KEYS_H
 
 #include "gh_jwk.h"
+#include "ngx_gatehouse_fetch.h"
 #include "ngx_gatehouse_shm.h"
 #include "ngx_gatehouse_store.h"
 
@@ -41,10 +42,12 @@ typedef struct {
 char *ngx_gatehouse_keys_load(ngx_conf_t *cf,
     ngx_gatehouse_keys_source_t *source);
 
-/* init_process / exit_process; sources: ngx_gatehouse_keys_source_t *[]. */
+/* init_process / exit_process; sources: ngx_gatehouse_keys_source_t *[]; the
+ * store may be NULL. NULL only without memory. Close it before the fetcher and
+ * the store. */
 ngx_gatehouse_keys_t *ngx_gatehouse_keys_open(ngx_cycle_t *cycle,
     ngx_shm_zone_t *zone, ngx_gatehouse_store_t *store,
-    ngx_array_t *sources);
+    ngx_gatehouse_fetcher_t *fetcher, ngx_array_t *sources);
 void ngx_gatehouse_keys_close(ngx_gatehouse_keys_t *keys);
 
 /*

@@ -50,6 +50,11 @@ typedef struct {
 ngx_int_t ngx_gatehouse_policies_check(ngx_conf_t *cf,
     ngx_gatehouse_policies_conf_t *pc);
 
+/* In the master before workers start (never in -t): makes the state directory,
+ * 0700, and gives it to the workers' user. */
+ngx_int_t ngx_gatehouse_policies_prepare(ngx_gatehouse_policies_conf_t *pc,
+    ngx_log_t *log);
+
 /* In init_process of workers: maps the published image if it fits (same
  * directory, still valid), else compiles (the claimant), then watches.
  * Never fails the worker: NULL only without memory. */

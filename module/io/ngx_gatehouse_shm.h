@@ -62,6 +62,7 @@ typedef struct {
     uint64_t              policy_generation;
     int64_t               policy_applied_at_s;
     ngx_gatehouse_claim_t policy_claim;
+    ngx_atomic_t          policy_wanted;  /* 1: a worker could not map it */
     char                  policy_error[4096]; /* under the mutex */
 
     gh_cells_t           *rates, *quotas;
@@ -119,7 +120,7 @@ ngx_uint_t ngx_gatehouse_series_index(ngx_shm_zone_t *zone,
 /* The caller's own slot of it; an index out of range counts as the rest. */
 gh_series_t *ngx_gatehouse_series(ngx_gatehouse_shm_t *shm,
     ngx_uint_t series);
-/* The name of a series in use; NGX_DECLINED when [series] is free. Borrowed. */
+/* The name of a series in use, borrowed; NGX_DECLINED when it is free. */
 ngx_int_t ngx_gatehouse_series_name(const ngx_gatehouse_shm_t *shm,
     ngx_uint_t series, gh_str_t *service, gh_str_t *version,
     gh_str_t *deployment);
