@@ -25,8 +25,8 @@ else
 say =
 endif
 
-.PHONY: all module tool run test unit t fuzz lint check bench install \
-        clean help FORCE
+.PHONY: all module tool run test unit units t testing fuzz replays lint \
+        check bench install clean help FORCE
 
 
 # Goals that need no configuration
@@ -264,12 +264,28 @@ fuzz: $(FUZZERS)
 	t/fuzz/search $(FUZZ_TIME) $(FUZZERS)
 
 
+# What t/*.t need beside the module: the service behind and a leash
+
+ECHO_SRCS := $(wildcard t/lib/echo/*.c)
+
+-include $(wildcard $(patsubst %.o,%.d,\
+    $(call objects,$(ECHO_SRCS) t/lib/leash.c)))
+
+$(BUILD)/echo-backend: $(call objects,$(ECHO_SRCS))
+	$(call say,LINK,$(@F)) $(LINK) -o $@ $^ $(LIBS)
+
+$(BUILD)/leash: $(call objects,t/lib/leash.c)
+	$(call say,LINK,$(@F)) $(LINK) -o $@ $^
+
+testing: module tool $(BUILD)/echo-backend $(BUILD)/leash
+
+
 # Tests and measures; what these scripts need they build themselves.
 
 test:
 	@BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' t/run
 
-t: module tool
+t: testing
 	t/run t
 
 lint check:
