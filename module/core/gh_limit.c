@@ -1,0 +1,323 @@
+/*
+ * Limits as people write them and as answers show them
+ * (draft-ietf-httpapi-ratelimit-headers). The arithmetic of rates is
+ * gh_gcra.c, that of quotas gh_quota.c.
+ */
+
+#include "gh_limit.h"
+
+#define SF_INTEGER_MAX UINT64_C(999999999999999) /* RFC 9651 section 3.3.1 */
+
+
+typedef struct {
+    gh_str_t word;
+    gh_limit_kind_t kind;
+    gh_period_t period;
+    uint64_t unit_s;
+} unit_t;
+
+
+static const unit_t *find_unit(gh_str_t word);
+static gh_str_t next_word(gh_str_t *text);
+static gh_rc_t parse_amount(gh_str_t text, const unit_t *unit, gh_limit_t *out,
+                            const char **message);
+static gh_rc_t parse_burst(gh_str_t text, gh_limit_t *out,
+                           const char **message);
+static gh_rc_t add_item(const gh_limit_shown_t *shown, bool policy,
+                        gh_buf_t *out);
+static gh_rc_t add_items(const gh_limit_shown_t *shown, size_t n, bool policy,
+                         gh_buf_t *out);
+static gh_rc_t add_string(gh_str_t s, gh_buf_t *out);
+static gh_rc_t add_parameter(char key, uint64_t value, gh_buf_t *out);
+static uint64_t seconds(uint64_t ns);
+
+
+static const unit_t units[] = {
+    { { "s", 1 }, GH_LIMIT_RATE, GH_PERIOD_DAY, 1 },
+    { { "m", 1 }, GH_LIMIT_RATE, GH_PERIOD_DAY, 60 },
+    { { "h", 1 }, GH_LIMIT_RATE, GH_PERIOD_DAY, 3600 },
+    { { "day", 3 }, GH_LIMIT_QUOTA, GH_PERIOD_DAY, 86400 },
+    { { "month", 5 }, GH_LIMIT_QUOTA, GH_PERIOD_MONTH, 2592000 },
+};
+
+static const char bad_form[] =
+    "expected a limit such as 100r/s, 60r/m, 5000r/h, 100000r/day or "
+    "1000000r/month, and burst=N behind a rate";
+
+
+gh_rc_t
+gh_limit_parse(gh_str_t text, gh_limit_t *out, const char **message)
+{
+    gh_limit_t limit = { 0 };
+    gh_str_t unit_word;
+    gh_str_t amount = gh_str_cut(next_word(&text), '/', &unit_word);
+    gh_str_t option = next_word(&text);
+    const unit_t *unit = find_unit(unit_word);
+
+    *message = bad_form;
+
+    if (unit == NULL || next_word(&text).len > 0) {
+        return GH_INVALID;
+    }
+
+    if (parse_amount(amount, unit, &limit, message) != GH_OK) {
+        return GH_INVALID;
+    }
+
+    if (option.len > 0 && parse_burst(option, &limit, message) != GH_OK) {
+        return GH_INVALID;
+    }
+
+    *message = NULL;
+    *out = limit;
+
+    return GH_OK;
+}
+
+
+static const unit_t *
+find_unit(gh_str_t word)
+{
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (gh_str_eq(units[i].word, word)) {
+            return &units[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Cuts the next word off; empty when there is none. */
+static gh_str_t
+next_word(gh_str_t *text)
+{
+    *text = gh_str_trim(*text);
+
+    size_t len = 0;
+
+    while (len < text->len && text->data[len] != ' '
+           && text->data[len] != '\t') {
+        len++;
+    }
+
+    gh_str_t word = { text->data, len };
+
+    if (len > 0) {
+        text->data += len;
+        text->len -= len;
+    }
+
+    return word;
+}
+
+
+static gh_rc_t
+parse_amount(gh_str_t text, const unit_t *unit, gh_limit_t *out,
+             const char **message)
+{
+    bool rate = unit->kind == GH_LIMIT_RATE;
+    uint64_t max = rate ? GH_RATE_PER_S_MAX * unit->unit_s : GH_QUOTA_MAX;
+
+    if (text.len == 0 || text.data[text.len - 1] != 'r') {
+        return GH_INVALID;
+    }
+
+    text.len--;
+
+    gh_rc_t rc = gh_str_to_u64(text, max, &out->amount);
+
+    if (rc == GH_TOO_LONG) {
+        *message = rate ? "more than 10000000 requests per second"
+                        : "more than 100000000000 requests per period";
+        return GH_INVALID;
+    }
+
+    if (rc != GH_OK) {
+        return GH_INVALID;
+    }
+
+    if (out->amount == 0) {
+        *message = "a limit of 0 requests; to let nobody in, use deny";
+        return GH_INVALID;
+    }
+
+    out->kind = unit->kind;
+    out->period = unit->period;
+    out->unit_s = unit->unit_s;
+
+    if (rate) {
+        out->burst = out->amount;
+        /* up: a shorter interval would exceed the rate */
+        out->interval_ns =
+            (unit->unit_s * GH_NS_PER_S + out->amount - 1) / out->amount;
+    }
+
+    return GH_OK;
+}
+
+
+static gh_rc_t
+parse_burst(gh_str_t text, gh_limit_t *out, const char **message)
+{
+    static const gh_str_t prefix = { "burst=", 6 };
+
+    if (!gh_str_starts(text, prefix)) {
+        return GH_INVALID;
+    }
+
+    if (out->kind == GH_LIMIT_QUOTA) {
+        *message = "a limit per day or month has no burst";
+        return GH_INVALID;
+    }
+
+    text.data += prefix.len;
+    text.len -= prefix.len;
+
+    uint64_t max = GH_BURST_SPAN_S * GH_NS_PER_S / out->interval_ns;
+    gh_rc_t rc = gh_str_to_u64(text, max, &out->burst);
+
+    if (rc == GH_TOO_LONG) {
+        *message = "a burst that takes more than a year to come back";
+        return GH_INVALID;
+    }
+
+    if (rc != GH_OK) {
+        return GH_INVALID;
+    }
+
+    if (out->burst == 0) {
+        *message = "a burst of 0 would refuse every request";
+        return GH_INVALID;
+    }
+
+    return GH_OK;
+}
+
+
+bool
+gh_limit_valid(const gh_limit_t *l)
+{
+    if (l->unit_s == 0 || l->amount == 0) {
+        return false;
+    }
+
+    if (l->kind == GH_LIMIT_QUOTA) {
+        return l->amount <= GH_QUOTA_MAX
+               && (l->period == GH_PERIOD_DAY || l->period == GH_PERIOD_MONTH);
+    }
+
+    return l->kind == GH_LIMIT_RATE && l->burst > 0 && l->interval_ns > 0
+           && l->burst <= GH_BURST_SPAN_S * GH_NS_PER_S / l->interval_ns;
+}
+
+
+gh_rc_t
+gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out)
+{
+    return add_items(shown, n, true, out);
+}
+
+
+gh_rc_t
+gh_limit_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out)
+{
+    return add_items(shown, n, false, out);
+}
+
+
+static gh_rc_t
+add_items(const gh_limit_shown_t *shown, size_t n, bool policy, gh_buf_t *out)
+{
+    size_t start = out->len;
+
+    for (size_t i = 0; i < n; i++) {
+        gh_rc_t rc = i > 0 ? gh_buf_add(out, GH_STR(", ")) : GH_OK;
+
+        if (rc == GH_OK) {
+            rc = add_item(&shown[i], policy, out);
+        }
+
+        if (rc != GH_OK) {
+            out->len = start;
+            return rc;
+        }
+    }
+
+    return GH_OK;
+}
+
+
+static gh_rc_t
+add_item(const gh_limit_shown_t *shown, bool policy, gh_buf_t *out)
+{
+    const gh_limit_t *l = shown->limit;
+    bool rate = l->kind == GH_LIMIT_RATE;
+    gh_rc_t rc = add_string(shown->name, out);
+
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    if (!policy) {
+        rc = add_parameter('r', shown->state.remaining, out);
+        return rc != GH_OK
+                   ? rc
+                   : add_parameter('t', seconds(shown->state.reset_ns), out);
+    }
+
+    rc = add_parameter('q', rate ? l->burst : l->amount, out);
+    return rc != GH_OK
+               ? rc
+               : add_parameter(
+                   'w', rate ? seconds(l->burst * l->interval_ns) : l->unit_s,
+                   out);
+}
+
+
+static gh_rc_t
+add_string(gh_str_t s, gh_buf_t *out)
+{
+    gh_rc_t rc = gh_buf_add_char(out, '"');
+
+    for (size_t i = 0; i < s.len && rc == GH_OK; i++) {
+        char c = s.data[i];
+
+        if (c < 0x20 || c > 0x7e) {
+            return GH_INVALID;
+        }
+
+        if (c == '"' || c == '\\') {
+            rc = gh_buf_add_char(out, '\\');
+        }
+
+        if (rc == GH_OK) {
+            rc = gh_buf_add_char(out, c);
+        }
+    }
+
+    return rc == GH_OK ? gh_buf_add_char(out, '"') : rc;
+}
+
+
+static gh_rc_t
+add_parameter(char key, uint64_t value, gh_buf_t *out)
+{
+    const char text[] = { ';', key, '=' };
+    gh_rc_t rc = gh_buf_add(out, (gh_str_t){ text, sizeof(text) });
+
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    return gh_buf_add_u64(out,
+                          value < SF_INTEGER_MAX ? value : SF_INTEGER_MAX);
+}
+
+
+/* Rounded up: who waits that long is not refused again. */
+static uint64_t
+seconds(uint64_t ns)
+{
+    return ns / GH_NS_PER_S + (ns % GH_NS_PER_S > 0);
+}
