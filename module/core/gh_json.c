@@ -13,6 +13,7 @@
 static gh_rc_t check_depth(gh_str_t text, gh_json_error_t *err);
 static gh_rc_t explain(gh_str_t text, const json_error_t *from,
                        gh_json_error_t *err);
+static bool no_memory(const json_error_t *from, gh_str_t token);
 static size_t offending(gh_str_t text, const json_error_t *from,
                         gh_str_t *token);
 static gh_rc_t fail(gh_rc_t rc, gh_str_t text, size_t offset,
@@ -87,11 +88,11 @@ explain(gh_str_t text, const json_error_t *from, gh_json_error_t *err)
     gh_str_t token;
     size_t at = offending(text, from, &token);
 
-    switch (json_error_code(from)) {
-
-    case json_error_unknown: /* jansson says nothing when malloc fails */
-    case json_error_out_of_memory:
+    if (no_memory(from, token)) {
         return fail(GH_NOMEM, text, 0, err, "no memory");
+    }
+
+    switch (json_error_code(from)) {
 
     case json_error_invalid_utf8:
         message = "not UTF-8";
@@ -125,6 +126,24 @@ explain(gh_str_t text, const json_error_t *from, gh_json_error_t *err)
     }
 
     return fail(GH_INVALID, text, at, err, message);
+}
+
+
+/*
+ * jansson says nothing when malloc fails, or calls a sound string, for which
+ * it had no memory, a wrong token; of unsound ones it says what is wrong.
+ */
+static bool
+no_memory(const json_error_t *from, gh_str_t token)
+{
+    if (from->text[0] == '\0'
+        || json_error_code(from) == json_error_out_of_memory) {
+        return true;
+    }
+
+    return token.len > 0 && token.data[0] == '"'
+           && (strncmp(from->text, "invalid token", 13) == 0
+               || strncmp(from->text, "string or", 9) == 0);
 }
 
 
