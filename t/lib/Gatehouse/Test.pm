@@ -462,14 +462,14 @@ sub done_testing {
 
 
 sub keep {
-    my ($self) = @_;
-    return $ENV{KEEP} || !$done || !Test::More->builder->is_passing;
+    my ($self, $cut_short) = @_;
+    return $ENV{KEEP} || $cut_short || !Test::More->builder->is_passing;
 }
 
 
 sub remove {
-    my ($self) = @_;
-    if ($self->keep) {
+    my ($self, $cut_short) = @_;
+    if ($self->keep($cut_short)) {
         Test::More::diag("kept: $self->{dir}");
     } else {
         File::Path::remove_tree($self->{dir});
@@ -505,7 +505,7 @@ END {
                 Test::More::diag($_) for $t->finish;
             }
             $t->{removed} = 1;
-            $t->remove;
+            $t->remove(!$done);
         }
         $? = $status;
     }

@@ -39,7 +39,7 @@ sub alerts {
     my @bad;
 
     for my $line (split /\n/, slurp($path)) {
-        next if $line !~ /\[(?:alert|emerg|crit)\]|runtime error:
+        next if $line !~ /\[(?:alert|emerg|crit)\]|runtime[ ]error:
                           |AddressSanitizer|ThreadSanitizer/x;
         next if grep { $line =~ $_ } @$allowed;
         push @bad, "$name: $line";

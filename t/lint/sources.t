@@ -1,0 +1,62 @@
+# What STYLE asks of every source and a machine can see.
+use Gatehouse::Lint;
+
+my $LINES_MAX = 650;
+
+my @c    = files(qr{^(?:module|ctl|t)/.*\.[ch]$});
+my @perl = files(qr{\.(?:t|pm|pl)$});
+my @text = files(qr{\.(?:[ch]|t|pm|pl|sh|md|json|conf|mk)$
+                   |(?:^|/)(?:Makefile|configure|config|config\.make|run
+                   |CHANGES|NOTICE|VERSION|search|bench|packages)$}x);
+
+clean("no file has more than $LINES_MAX lines", [ @c, @perl ],
+      [ map { my $n = lines($_); $n > $LINES_MAX ? "$_: $n" : () }
+        grep { !/\bcorpus\b/ } @c, @perl ]);
+
+clean('C has no tab, no space at the end of a line, none over 79', \@c,
+      [ each_line(\@c, sub {
+            /\t/ || / $/ || length > 79 && !m{https?://} }) ]);
+
+clean('C has no // comment', \@c,
+      [ each_line(\@c, sub {
+            my $line = s{"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'}{}gr;
+            $line =~ s{/[*].*?(?:[*]/|$)}{}g;
+            $line =~ m{(?<!:)//} && $line !~ m{^\s*\*} }) ]);
+
+clean('C opens with a comment that says what it is', \@c,
+      [ grep { slurp($_) !~ m{^/\*} } @c ]);
+
+clean('a header guards itself', \@c,
+      [ grep { /\.h$/ && slurp($_) !~ m{^\#ifndef\s(\w+)\n\#define\s\1\b}mx }
+        @c ]);
+
+my $machine = join '|', '/work/' . '(?:main|shared|notes)', '/tmp/' . 'build-',
+    '/home/' . '\w+/', 'artifact' . 'ory', '\bnpm\.' . 'pkg\.',
+    'codeartifact', '-docker\.' . 'pkg\.dev';
+clean('no path of one machine, no registry host', \@text,
+      [ each_line(\@text, sub { /$machine/ }) ]);
+
+my @json = files(qr{\.json$});
+clean('JSON is JSON', [ @json, 'none is fine' ], [ map {
+    my $file = $_;
+    require JSON::PP;
+    eval { JSON::PP->new->decode(slurp($file)); 1 } ? () : "$file: $@"
+} grep { !m{^t/(?:fuzz/corpus|unit|bad)/} && !/\bbad\b/ } @json ]);
+
+done_testing();
+
+
+sub each_line {
+    my ($files, $bad) = @_;
+    my @found;
+
+    for my $file (@$files) {
+        next if $file eq 't/lint/sources.t' || $file =~ m{/corpus/};
+        my $n = 0;
+        for (lines($file)) {
+            $n++;
+            push @found, "$file:$n: $_" if $bad->();
+        }
+    }
+    return @found;
+}
