@@ -12,6 +12,8 @@
 
 #include "gh.h"
 
+#define GH_CELLS_MAX UINT32_MAX
+
 typedef struct gh_cells_s gh_cells_t;
 
 typedef struct {
@@ -21,14 +23,20 @@ typedef struct {
 } gh_lock_t;
 
 typedef struct {
-    uint64_t used;      /* cells holding a hash */
-    uint64_t evictions; /* live cells given up because a bucket was full */
+    uint64_t used;      /* cells holding a hash; an insert that was killed may
+                           leave it off by one */
+    uint64_t evictions; /* live cells given up because there was no room */
 } gh_cells_stats_t;
 
 
-/* Bytes needed for at least n cells. */
+/*
+ * Bytes needed for n cells (1 to GH_CELLS_MAX); 0 when n is out of range. A
+ * third more are made than n: with n live hashes at once fewer than one in a
+ * hundred is given up for want of room, with two thirds of n next to none.
+ */
 size_t gh_cells_size(size_t n);
-/* Lays the table out in zeroed memory of that size, aligned to 64. */
+/* Lays the table out in zeroed memory of that size; NULL when n is out of
+ * range or memory is not aligned to 64. */
 gh_cells_t *gh_cells_init(void *memory, size_t n);
 /* The same memory mapped again (reload, another process): checks its magic;
  * NULL when it is not a table. */
@@ -36,12 +44,14 @@ gh_cells_t *gh_cells_attach(void *memory);
 
 /*
  * Moves the cell of that hash from its old value to step(old), inserting it
- * with old = 0 when absent; `step` is pure, may be called several times, and
- * sets *rc, which is returned. A step that returns `old` writes nothing.
+ * with old = 0 when absent; `step` is pure, may be called several times, also
+ * under the lock, and sets *rc, which is returned. A step that returns `old`
+ * writes nothing, one that leaves an absent cell at 0 inserts nothing.
+ *
  * A cell may be given to another hash when idle(value, now_ns) says that it
- * equals an absent one; when a bucket is full of live cells, the one whose
- * value is smallest goes and is counted. The value UINT64_MAX is reserved
- * ("being given away"): `step` neither sees nor returns it.
+ * equals an absent one; now_ns is of whatever clock `idle` understands. Each
+ * hash may lie in 8 cells; when all of them are live, the one whose value is
+ * smallest goes and is counted. 56 bits of a hash are told apart.
  */
 typedef uint64_t (*gh_cells_step_pt)(uint64_t old, void *data, gh_rc_t *rc);
 typedef bool (*gh_cells_idle_pt)(uint64_t value, uint64_t now_ns);
