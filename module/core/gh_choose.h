@@ -1,6 +1,6 @@
 /*
  * Weighted rendezvous hashing: which deployment a sticky key belongs to, so
- * that raising a weight only ever moves keys towards the raised side.
+ * that raising a weight never moves a key away from the raised side.
  * Integer arithmetic only, equal on every machine.
  */
 
@@ -22,8 +22,16 @@ typedef struct {
 uint64_t gh_choose_hash(gh_str_t s);
 
 /*
- * Index of the winner for key_hash, -1 when all weights are 0. Moving
- * weight from A to B moves only keys of A, and only to B.
+ * Index of the winner for key_hash, -1 when all weights are 0; the order of
+ * the choices does not matter. Each wins in proportion to its weight (above
+ * GH_WEIGHT_ALL counts as that).
+ *
+ * Moving weight from A to B: nobody leaves B, nobody arrives at A. Of two
+ * sides that means that only keys of A move, and only to B. A third side C
+ * that keeps its weight gets some keys of A and gives about as many to B;
+ * among sides that keep theirs nobody moves. Only proportions count: all
+ * weights times one factor moves nobody, so raising B while all others
+ * shrink in proportion moves keys to B and nowhere else.
  */
 int gh_choose(const gh_choice_t *choices, size_t n, uint64_t key_hash);
 
