@@ -100,6 +100,20 @@ gh_test_assert_str(gh_str_t got, const char *expected, const char *file,
 }
 
 
+char *
+gh_test_exact(gh_str_t s)
+{
+    char *copy = malloc(s.len); /* of 0 bytes: not NULL in glibc */
+
+    assert_non_null(copy);
+    if (s.len > 0) {
+        memcpy(copy, s.data, s.len);
+    }
+
+    return copy;
+}
+
+
 gh_str_t
 gh_test_hex(const char *hex, gh_buf_t *room)
 {

@@ -56,6 +56,12 @@ void gh_test_assert_str(gh_str_t got, const char *expected, const char *file,
                         int line);
 
 /*
+ * A copy in a block of exactly that size, so that a sanitizer sees every
+ * step off its end (cmocka's test_malloc has room around it). Owned: free().
+ */
+char *gh_test_exact(gh_str_t s);
+
+/*
  * The bytes that `hex` spells (spaces are passed over), appended to room and
  * borrowed from it; fails the test when they do not fit.
  */

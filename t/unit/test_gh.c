@@ -33,6 +33,7 @@ only_ascii_letters_have_a_second_case(void **state)
     assert_true(gh_str_eq_nocase(GH_STR("Bearer"), GH_STR("bEARER")));
     assert_true(gh_str_eq_nocase(GH_STR("az AZ"), GH_STR("AZ az")));
     assert_false(gh_str_eq_nocase(GH_STR("bearer"), GH_STR("bearer ")));
+    assert_false(gh_str_eq_nocase(GH_STR("bearer"), GH_STR("beader")));
     assert_false(gh_str_eq_nocase(GH_STR("@"), GH_STR("`")));
     assert_false(gh_str_eq_nocase(GH_STR("["), GH_STR("{")));
     assert_false(gh_str_eq_nocase(GH_STR("\xc4"), GH_STR("\xe4")));
@@ -264,6 +265,7 @@ formatted_text_needs_one_byte_more_than_it_has(void **state)
     assert_int_equal(gh_buf_add_fmt(&b, "%d-%s", 12, "34"), GH_TOO_LONG);
     assert_int_equal(gh_buf_add_fmt(&b, "%d-%s", 1, "34"), GH_OK);
     assert_str(gh_buf_str(&b), "1-34");
+    assert_int_equal(gh_buf_add_fmt(&b, "%s", ""), GH_OK);
 }
 
 

@@ -7,6 +7,8 @@
 #include "gh_apikey.h"
 #include "gh_bytes.h"
 
+#include <stdlib.h>
+
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 /* Made with Python's int, zlib.crc32 and hashlib. */
@@ -18,17 +20,14 @@
 static gh_rc_t
 parse(gh_str_t text, gh_apikey_t *key)
 {
-    char *exact = test_malloc(text.len + 1);
-    gh_rc_t rc;
-
-    memcpy(exact, text.data, text.len);
-    rc = gh_apikey_parse((gh_str_t){ exact, text.len }, key);
+    char *exact = gh_test_exact(text);
+    gh_rc_t rc = gh_apikey_parse((gh_str_t){ exact, text.len }, key);
 
     if (rc == GH_OK && key->native) { /* borrowed: of the caller's text */
         key->id.data = text.data + (key->id.data - exact);
     }
 
-    test_free(exact);
+    free(exact);
     return rc;
 }
 

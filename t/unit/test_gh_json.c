@@ -17,16 +17,11 @@
 static gh_rc_t
 parse(gh_str_t text, json_t **out, gh_json_error_t *err)
 {
-    char *exact = test_malloc(text.len == 0 ? 1 : text.len);
-    gh_rc_t rc;
+    char *exact = gh_test_exact(text);
+    gh_rc_t rc = gh_json_parse((gh_str_t){ exact, text.len }, MAX, out, err);
 
-    if (text.len > 0) {
-        memcpy(exact, text.data, text.len);
-    }
-
-    rc = gh_json_parse((gh_str_t){ exact, text.len }, MAX, out, err);
     assert_int_equal(*out != NULL, rc == GH_OK);
-    test_free(exact);
+    free(exact);
 
     return rc;
 }
@@ -199,8 +194,10 @@ D31_a_megabyte_of_digits_is_an_answer_not_a_hang(void **state)
 {
     (void) state;
     static const char starts[] = { '1', '.' };
-    char *text = test_malloc(MAX);
+    char *text = malloc(MAX);
     json_t *root;
+
+    assert_non_null(text);
 
     for (size_t i = 0; i < sizeof(starts); i++) {
         memset(text, '1', MAX);
@@ -214,7 +211,7 @@ D31_a_megabyte_of_digits_is_an_answer_not_a_hang(void **state)
         json_decref(root);
     }
 
-    test_free(text);
+    free(text);
 }
 
 
@@ -406,6 +403,7 @@ static const struct {
     { "/}]", -1, 16, 9, 16, 3 },
     { "/last", 13, 16, 23, 16, 15 },
     { "last", 13, 16, 23, 16, 15 },
+    { " ", 7, 10, 8, 10, 3 },
     { "foo", -1, 2, 10, 2, 3 },
     { "a/b", 1, 4, 10, 4, 3 },
     { "m~n", 8, 11, 10, 11, 3 },
@@ -428,6 +426,7 @@ static const char *const nowhere[] = {
     "/last/",
     "/m~n",
     "/m~2n",
+    "/a~2b",
     "/m~",
     "/~",
     "/deep/x/3",
@@ -445,6 +444,18 @@ static const char *const nowhere[] = {
 };
 
 
+static json_t *
+pointed(json_t *root, const char *pointer)
+{
+    char *exact = gh_test_exact(gh_str(pointer));
+    json_t *value =
+        gh_json_pointer(root, (gh_str_t){ exact, strlen(pointer) });
+
+    free(exact);
+    return value;
+}
+
+
 static void
 pointers_lead_where_rfc6901_says(void **state)
 {
@@ -452,7 +463,7 @@ pointers_lead_where_rfc6901_says(void **state)
     json_t *root = parsed(document);
 
     for (size_t i = 0; i < COUNT(places); i++) {
-        json_t *value = gh_json_pointer(root, gh_str(places[i].pointer));
+        json_t *value = pointed(root, places[i].pointer);
 
         assert_non_null(value);
         assert_int_equal(
@@ -461,6 +472,7 @@ pointers_lead_where_rfc6901_says(void **state)
     }
 
     assert_ptr_equal(gh_json_pointer(root, GH_STR("")), root);
+    assert_ptr_equal(gh_json_pointer(root, (gh_str_t){ NULL, 0 }), root);
     json_decref(root);
 }
 
@@ -472,7 +484,7 @@ pointers_that_lead_nowhere_are_no_value(void **state)
     json_t *root = parsed(document);
 
     for (size_t i = 0; i < COUNT(nowhere); i++) {
-        assert_null(gh_json_pointer(root, gh_str(nowhere[i])));
+        assert_null(pointed(root, nowhere[i]));
     }
 
     assert_null(gh_json_pointer(root, GH_STR("/foo\0")));
@@ -527,17 +539,15 @@ every_cut_of_a_text_is_walked_without_a_step_off(void **state)
     unsigned line, column;
 
     for (size_t n = 0; n < sizeof(document); n++) {
-        char *exact = test_malloc(n + 1);
-
-        memcpy(exact + 1, document, n);
+        char *exact = gh_test_exact((gh_str_t){ document, n });
 
         for (size_t i = 0; i < COUNT(places); i++) {
-            (void) gh_json_locate((gh_str_t){ exact + 1, n },
+            (void) gh_json_locate((gh_str_t){ exact, n },
                                   gh_str(places[i].pointer), i % 2 == 0, &line,
                                   &column);
         }
 
-        test_free(exact);
+        free(exact);
     }
 }
 
@@ -578,6 +588,12 @@ quoting_escapes_what_could_break_a_line_or_a_terminal(void **state)
     assert_int_equal(gh_json_quote(GH_STR("a\0b"), &out), GH_OK);
     assert_str(gh_buf_str(&out), "\"a\\u0000b\"");
     out.len = 0;
+    assert_int_equal(gh_json_quote(GH_STR("\xc3(\xe2\x82z"), &out),
+                     GH_TOO_LONG);
+    out.len = 0;
+    assert_int_equal(gh_json_quote(GH_STR("\xc3("), &out), GH_OK);
+    assert_str(gh_buf_str(&out), "\"\\ufffd(\"");
+    out.len = 0;
     assert_int_equal(gh_json_quote((gh_str_t){ NULL, 0 }, &out), GH_OK);
     assert_str(gh_buf_str(&out), "\"\"");
 }
@@ -598,6 +614,7 @@ bytes_that_are_not_utf8_become_replacement_characters(void **state)
         { "\xc1\xbf", 2 },
         { "\xe0\x80\x80", 3 },
         { "\xe2\x82", 2 },
+        { "\xe2\xc2", 2 },
         { "\xed\xa0\x80", 3 },
         { "\xed\xbf\xbf", 3 },
         { "\xf0\x80\x80\x80", 4 },
@@ -609,17 +626,16 @@ bytes_that_are_not_utf8_become_replacement_characters(void **state)
         char exact_room[64], expected[64] = "\"";
         gh_buf_t out = GH_BUF(exact_room);
         size_t len = strlen(cases[i].in);
-        char *exact = test_malloc(len);
+        char *exact = gh_test_exact(gh_str(cases[i].in));
 
         for (unsigned r = 0; r < cases[i].replaced; r++) {
             strcat(expected, "\\ufffd");
         }
 
         strcat(expected, "\"");
-        memcpy(exact, cases[i].in, len);
         assert_int_equal(gh_json_quote((gh_str_t){ exact, len }, &out), GH_OK);
         assert_str(gh_buf_str(&out), expected);
-        test_free(exact);
+        free(exact);
     }
 }
 
