@@ -15,41 +15,42 @@
 #include "gh.h"
 
 #define NGX_GATEHOUSE_FETCH_IN_FLIGHT 16 /* per worker */
-#define NGX_GATEHOUSE_FETCH_PER_HOST  4
-#define NGX_GATEHOUSE_FETCH_TOTAL_MS  5000
+#define NGX_GATEHOUSE_FETCH_PER_HOST 4
+#define NGX_GATEHOUSE_FETCH_TOTAL_MS 5000
 #define NGX_GATEHOUSE_FETCH_CONNECT_MS 2000
 
 
-typedef struct ngx_gatehouse_fetcher_s ngx_gatehouse_fetcher_t; /* a worker's */
-typedef struct ngx_gatehouse_fetch_s   ngx_gatehouse_fetch_t;
+typedef struct ngx_gatehouse_fetcher_s
+    ngx_gatehouse_fetcher_t; /* a worker's */
+typedef struct ngx_gatehouse_fetch_s ngx_gatehouse_fetch_t;
 
 /*
  * One call: own heap block that outlives whoever asked. handler runs in the
  * event loop when it is over, unless it was abandoned. Inputs are copied.
  */
 struct ngx_gatehouse_fetch_s {
-    char       *url;            /* NUL-terminated copies */
-    char       *post;           /* NULL: GET */
-    char       *accept;
-    char       *authorization;  /* NULL: none; wiped */
-    char       *ca_file;        /* NULL: the system's */
-    size_t      max_bytes;
-    ngx_msec_t  deadline;
-    unsigned    allow_loopback_http:1;
-    unsigned    abandoned:1;
+    char *url;  /* NUL-terminated copies */
+    char *post; /* NULL: GET */
+    char *accept;
+    char *authorization; /* NULL: none; wiped */
+    char *ca_file;       /* NULL: the system's */
+    size_t max_bytes;
+    ngx_msec_t deadline;
+    unsigned allow_loopback_http : 1;
+    unsigned abandoned : 1;
 
-    void      (*handler)(ngx_gatehouse_fetch_t *f);
-    void       *data;
+    void (*handler)(ngx_gatehouse_fetch_t *f);
+    void *data;
 
     /* results */
-    gh_rc_t     rc;             /* OK: an HTTP answer came; TOO_LONG;
+    gh_rc_t rc; /* OK: an HTTP answer came; TOO_LONG;
                                    UNAVAILABLE: no answer; INVALID: the URL
                                    is not allowed; FULL: caps or breaker */
-    long        status;
-    char       *content_type;   /* NUL-terminated; may be NULL */
-    char       *body;
-    size_t      body_len;
-    char        why[200];       /* for the log; no secrets */
+    long status;
+    char *content_type; /* NUL-terminated; may be NULL */
+    char *body;
+    size_t body_len;
+    char why[200]; /* for the log; no secrets */
 };
 
 
@@ -74,7 +75,7 @@ char *ngx_gatehouse_fetch_text(gh_str_t s);
  * non-cancelable timer, so that an exiting worker waits for it.
  */
 ngx_int_t ngx_gatehouse_fetch_start(ngx_gatehouse_fetcher_t *fetcher,
-    ngx_gatehouse_fetch_t *f);
+                                    ngx_gatehouse_fetch_t *f);
 
 /* The asker is gone: the handler is not called, the call frees itself. */
 void ngx_gatehouse_fetch_abandon(ngx_gatehouse_fetch_t *f);

@@ -16,8 +16,8 @@
 #include "gh_limit.h"
 #include "gh_metrics.h"
 
-#define NGX_GATEHOUSE_SHM_MIN     (4 * 1024 * 1024)
-#define NGX_GATEHOUSE_SLOTS_MAX   64
+#define NGX_GATEHOUSE_SHM_MIN (4 * 1024 * 1024)
+#define NGX_GATEHOUSE_SLOTS_MAX 64
 #define NGX_GATEHOUSE_SERIES_NAME 200
 #define NGX_GATEHOUSE_SERIES_NONE 0 /* a request of no service */
 #define NGX_GATEHOUSE_SERIES_REST 1 /* all that found no room */
@@ -32,15 +32,15 @@ typedef struct {
 /* Name of one series of metrics: service, version, deployment. */
 typedef struct {
     ngx_atomic_t used; /* 0 free, 1 in use */
-    u_short      service_len, version_len, deployment_len;
-    char         name[NGX_GATEHOUSE_SERIES_NAME]; /* the three, joined */
+    u_short service_len, version_len, deployment_len;
+    char name[NGX_GATEHOUSE_SERIES_NAME]; /* the three, joined */
 } ngx_gatehouse_series_name_t;
 
 /* Plain adds by the slot's owner only; everybody may read. */
 typedef struct {
     uint64_t reasons[GH_REASON_COUNT][GH_METHOD_COUNT];
     uint64_t dry_run[GH_REASON_COUNT];
-    uint64_t degraded[8];    /* see ngx_gatehouse_degraded_t */
+    uint64_t degraded[8]; /* see ngx_gatehouse_degraded_t */
     uint64_t token_cache_hits, token_cache_misses;
     uint64_t headers_removed;
     uint64_t padding[8];
@@ -54,33 +54,33 @@ typedef enum {
 } ngx_gatehouse_degraded_t;
 
 typedef struct {
-    uint64_t              magic;
-    gh_sipkey_t           sip;            /* per boot, secret */
+    uint64_t magic;
+    gh_sipkey_t sip; /* per boot, secret */
 
-    ngx_atomic_t          policy_serial;  /* +1 after each published image */
-    ngx_atomic_t          policy_invalid; /* 1: the newest set was refused */
-    uint64_t              policy_generation;
-    int64_t               policy_applied_at_s;
+    ngx_atomic_t policy_serial;  /* +1 after each published image */
+    ngx_atomic_t policy_invalid; /* 1: the newest set was refused */
+    uint64_t policy_generation;
+    int64_t policy_applied_at_s;
     ngx_gatehouse_claim_t policy_claim;
-    ngx_atomic_t          policy_wanted;  /* 1: a worker could not map it */
-    char                  policy_error[4096]; /* under the mutex */
+    ngx_atomic_t policy_wanted; /* 1: a worker could not map it */
+    char policy_error[4096];    /* under the mutex */
 
-    gh_cells_t           *rates, *quotas;
+    gh_cells_t *rates, *quotas;
 
     /* Counting: a slot belongs to one live process, found by its pid, so
      * that an old worker of a reload and its successor never add to one
      * word. There are two slots per worker that was configured when the zone
      * was made; a slot of a dead process is taken over with its counts. */
-    ngx_uint_t            slots;
-    ngx_atomic_t          owners[NGX_GATEHOUSE_SLOTS_MAX]; /* pids */
-    size_t                series_max;
+    ngx_uint_t slots;
+    ngx_atomic_t owners[NGX_GATEHOUSE_SLOTS_MAX]; /* pids */
+    size_t series_max;
     ngx_gatehouse_series_name_t *series_names; /* [series_max] */
-    gh_series_t          *series;   /* [slot * series_max + series] */
+    gh_series_t *series;                /* [slot * series_max + series] */
     ngx_gatehouse_counters_t *counters; /* [slot] */
-    ngx_atomic_t          degraded_since[8]; /* epoch s, 0: not degraded */
+    ngx_atomic_t degraded_since[8];     /* epoch s, 0: not degraded */
 
-    ngx_atomic_t          keys_serial;
-    void                 *keys;     /* of ngx_gatehouse_keys.c; slab */
+    ngx_atomic_t keys_serial;
+    void *keys; /* of ngx_gatehouse_keys.c; slab */
 } ngx_gatehouse_shm_t;
 
 
@@ -89,8 +89,7 @@ typedef struct {
  * when it is smaller than NGX_GATEHOUSE_SHM_MIN. A zone of another size or
  * another module binary begins empty; the old workers keep theirs.
  */
-ngx_shm_zone_t *ngx_gatehouse_shm_add(ngx_conf_t *cf, size_t bytes,
-    void *tag);
+ngx_shm_zone_t *ngx_gatehouse_shm_add(ngx_conf_t *cf, size_t bytes, void *tag);
 
 /* After the zone is there (init_process, requests). */
 ngx_gatehouse_shm_t *ngx_gatehouse_shm(ngx_shm_zone_t *zone);
@@ -110,26 +109,25 @@ void ngx_gatehouse_claim_release(ngx_gatehouse_claim_t *claim);
 ngx_gatehouse_counters_t *ngx_gatehouse_counters(ngx_gatehouse_shm_t *shm);
 /* Adds up all slots, for metrics and status. */
 void ngx_gatehouse_counters_sum(const ngx_gatehouse_shm_t *shm,
-    ngx_gatehouse_counters_t *out);
+                                ngx_gatehouse_counters_t *out);
 
 /* Index of a series, made when absent; NGX_GATEHOUSE_SERIES_REST when the
  * room is used up. Takes the mutex when it makes one: at image load, not per
  * request. Names are kept until the zone ends. */
-ngx_uint_t ngx_gatehouse_series_index(ngx_shm_zone_t *zone,
-    gh_str_t service, gh_str_t version, gh_str_t deployment);
+ngx_uint_t ngx_gatehouse_series_index(ngx_shm_zone_t *zone, gh_str_t service,
+                                      gh_str_t version, gh_str_t deployment);
 /* The caller's own slot of it; an index out of range counts as the rest. */
-gh_series_t *ngx_gatehouse_series(ngx_gatehouse_shm_t *shm,
-    ngx_uint_t series);
+gh_series_t *ngx_gatehouse_series(ngx_gatehouse_shm_t *shm, ngx_uint_t series);
 /* The name of a series in use, borrowed; NGX_DECLINED when it is free. */
 ngx_int_t ngx_gatehouse_series_name(const ngx_gatehouse_shm_t *shm,
-    ngx_uint_t series, gh_str_t *service, gh_str_t *version,
-    gh_str_t *deployment);
+                                    ngx_uint_t series, gh_str_t *service,
+                                    gh_str_t *version, gh_str_t *deployment);
 void ngx_gatehouse_series_sum(const ngx_gatehouse_shm_t *shm,
-    ngx_uint_t series, gh_series_t *out);
+                              ngx_uint_t series, gh_series_t *out);
 
 /* Marks or clears a degradation; the first mark keeps its time. */
 void ngx_gatehouse_degraded(ngx_gatehouse_shm_t *shm,
-    ngx_gatehouse_degraded_t what, ngx_uint_t on);
+                            ngx_gatehouse_degraded_t what, ngx_uint_t on);
 
 /* Nanoseconds of CLOCK_MONOTONIC, read once per event loop turn at most by
  * callers that cache it. */

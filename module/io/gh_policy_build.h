@@ -1,0 +1,85 @@
+/*
+ * From a directory of policies to the published image. Keeps what it has read
+ * between two builds, so that only changed files are parsed again; a note
+ * beside the image says what it was made from, so that a start needs no build
+ * at all. Synchronous; one thread at a time.
+ */
+
+#ifndef GH_POLICY_BUILD_H
+#define GH_POLICY_BUILD_H
+
+#include "gh_image_file.h"
+
+typedef struct gh_policy_build_s gh_policy_build_t;
+
+/* Borrowed as long as the builder lives. */
+typedef struct {
+    const char *directory, *state;     /* state: only for publishing */
+    gh_policy_env_t names;             /* its read_secret is not used */
+    uint8_t names_hash[GH_SHA256_LEN]; /* over all names it knows */
+    bool (*stopped)(void *ctx);        /* asked often; NULL: never */
+    void *ctx;
+} gh_policy_build_conf_t;
+
+typedef struct {
+    gh_policy_errors_t errors;                /* GH_INVALID */
+    char why[GH_IMAGE_WHY_MAX];               /* GH_UNAVAILABLE */
+    char open_secret[GH_POLICY_DIR_PATH_MAX]; /* "", or one that everybody
+                                                 may read */
+    uint64_t generation;                      /* published */
+} gh_policy_report_t;
+
+
+/* GH_NOMEM. */
+gh_rc_t gh_policy_build_create(const gh_policy_build_conf_t *conf,
+                               gh_policy_build_t **out);
+void gh_policy_build_destroy(gh_policy_build_t *b); /* NULL is fine */
+
+/*
+ * Reads and compiles everything and throws the image away: `nginx -t` and
+ * the tool. report is the caller's and is written whole. GH_OK, GH_INVALID,
+ * GH_NOMEM, GH_CONFLICT (it changes all the time).
+ */
+gh_rc_t gh_policy_build_check(gh_policy_build_t *b,
+                              gh_policy_report_t *report);
+
+/*
+ * True when the published image was made of exactly what is there now, and,
+ * with `names`, checked against the same names. *generation (may be NULL) is
+ * its number. The builder then looks from here on.
+ */
+bool gh_policy_build_is_current(gh_policy_build_t *b, bool names,
+                                uint64_t *generation);
+
+/*
+ * Looks at the directory and at all secrets it names: true when something
+ * differs from the last look. The first look differs from nothing at all.
+ */
+bool gh_policy_build_look(gh_policy_build_t *b);
+
+/*
+ * Builds and publishes; the new generation is above `least` and above any
+ * that was published before.
+ *
+ * GH_OK           published: report->generation
+ * GH_INVALID      report->errors; what is published stays
+ * GH_CONFLICT     something changed meanwhile: look, wait, build again
+ * GH_AGAIN        another process builds
+ * GH_UNAVAILABLE  report->why: the state directory does not take it
+ * GH_NOMEM        or stopped
+ */
+gh_rc_t gh_policy_build_publish(gh_policy_build_t *b, uint64_t least,
+                                gh_policy_report_t *report);
+
+/* The image is good for other names too (nothing was compiled): noted. */
+void gh_policy_build_note_names(gh_policy_build_t *b);
+
+/*
+ * A file of the set that uid and its groups may not read as far as
+ * permission bits tell; NULL when there is none. Borrowed from the builder.
+ */
+const char *gh_policy_build_unreadable(gh_policy_build_t *b, uint32_t uid,
+                                       uint32_t gid);
+
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * A builder from inside, for the file that makes images and the one that
+ * publishes them.
+ */
+
+#ifndef GH_POLICY_BUILDER_H
+#define GH_POLICY_BUILDER_H
+
+#include "gh_policy_build.h"
+#include "gh_secret_files.h"
+
+
+struct gh_policy_build_s {
+    gh_policy_build_conf_t conf;
+    gh_alloc_t alloc;
+    gh_policy_set_t *set;
+
+    /* the last look */
+    gh_rc_t looked; /* GH_AGAIN: not yet */
+    gh_policy_listing_t listing;
+    gh_policy_errors_t errors;
+
+    gh_policy_listing_t loaded; /* files as they are in the set */
+    gh_secret_files_t secrets;  /* of the last compile, or of the note */
+    uint64_t published;         /* generation of our own last image */
+
+    gh_policy_report_t *report; /* during a build */
+    bool stopped;
+};
+
+
+/*
+ * An image of what is there now. b->report is set. GH_OK: *image is owned by
+ * the caller (gh_policy_build_free_image). Others as in _publish.
+ */
+gh_rc_t gh_policy_build_image(gh_policy_build_t *b, uint64_t generation,
+                              gh_str_t *image);
+void gh_policy_build_free_image(gh_policy_build_t *b, gh_str_t image);
+
+
+#endif
