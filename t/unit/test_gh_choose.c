@@ -245,8 +245,7 @@ a_new_side_takes_from_all_and_leaves_the_others_alone(void **state)
 
 
 static void
-raising_one_while_all_others_shrink_in_proportion_moves_only_to_it(
-    void **state)
+raising_one_while_others_shrink_alike_moves_only_to_it(void **state)
 {
     (void) state;
     gh_choice_t before[3], after[3];
@@ -407,7 +406,7 @@ main(void)
         cmocka_unit_test(
             a_new_side_takes_from_all_and_leaves_the_others_alone),
         cmocka_unit_test(
-            raising_one_while_all_others_shrink_in_proportion_moves_only_to_it),
+            raising_one_while_others_shrink_alike_moves_only_to_it),
         cmocka_unit_test(neither_order_nor_a_common_factor_moves_anybody),
         cmocka_unit_test(weights_above_all_count_as_all),
         cmocka_unit_test(every_node_of_every_release_answers_the_same),
