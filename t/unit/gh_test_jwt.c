@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #define TEXTS 64
@@ -160,6 +161,20 @@ gh_test_token_by(EVP_PKEY *pkey, gh_alg_t alg, const char *header,
 
 
 gh_str_t
+gh_test_token_kid(gh_alg_t alg, const char *kid)
+{
+    const char *name = gh_alg_name(alg).data;
+    gh_str_t header = gh_test_text("{\"alg\":\"%s\"}", name);
+
+    if (kid != NULL) {
+        header = gh_test_text("{\"alg\":\"%s\",\"kid\":\"%s\"}", name, kid);
+    }
+
+    return gh_test_token(alg, header.data, GH_TEST_CLAIMS);
+}
+
+
+gh_str_t
 gh_test_text(const char *fmt, ...)
 {
     gh_buf_t *out = next_text();
@@ -193,6 +208,19 @@ gh_test_resigned(gh_str_t token, gh_str_t signature)
     assert_non_null(dot);
     return gh_test_text("%.*s.%.*s", (int) (dot - token.data), token.data,
                         (int) b64.len, b64.len > 0 ? b64.data : "");
+}
+
+
+gh_str_t
+gh_test_signature(gh_str_t token, char room[GH_SIGNATURE_MAX])
+{
+    gh_reason_t reason;
+    gh_jwt_t jwt;
+
+    assert_int_equal(gh_jwt_parse(token, &jwt, &reason), GH_OK);
+    memcpy(room, jwt.signature, jwt.signature_len);
+    gh_jwt_clear(&jwt);
+    return (gh_str_t){ room, jwt.signature_len };
 }
 
 
@@ -262,6 +290,45 @@ gh_test_judge(gh_str_t token, const gh_jwks_t *keys,
     /* a refusal has a reason, and no reason comes without a refusal */
     assert_true((rc == GH_OK) == (reason == GH_REASON_NONE));
     return rc == GH_OK ? GH_REASON_OK : reason;
+}
+
+
+gh_reason_t
+gh_test_parse(gh_str_t token)
+{
+    gh_reason_t reason = GH_REASON_NONE;
+    gh_jwt_t jwt;
+    gh_rc_t rc = gh_jwt_parse(token, &jwt, &reason);
+
+    if (rc == GH_OK) {
+        assert_int_equal(reason, GH_REASON_NONE);
+        gh_jwt_clear(&jwt);
+        return GH_REASON_OK;
+    }
+
+    assert_int_equal(rc, GH_INVALID);
+    assert_null(jwt.header);
+    return reason;
+}
+
+
+gh_reason_t
+gh_test_verify(gh_str_t token, const gh_jwks_t *keys, gh_algs_t algs)
+{
+    gh_reason_t reason = GH_REASON_OK;
+    gh_jwt_t jwt;
+
+    assert_int_equal(gh_jwt_parse(token, &jwt, &reason), GH_OK);
+
+    gh_rc_t rc = gh_jwt_verify(&jwt, keys, algs, &reason);
+    gh_rc_t expected = reason == GH_REASON_OK                  ? GH_OK
+                       : reason == GH_REASON_TOKEN_KEY_UNKNOWN ? GH_ABSENT
+                                                               : GH_DENIED;
+
+    gh_jwt_clear(&jwt);
+    assert_int_equal(rc, expected);
+    assert_int_equal(ERR_peek_error(), 0);
+    return reason;
 }
 
 

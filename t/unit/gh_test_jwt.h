@@ -39,11 +39,15 @@ const char *gh_test_jwk(EVP_PKEY *pkey, gh_alg_t alg, const char *kid);
 gh_str_t gh_test_token(gh_alg_t alg, const char *header, const char *claims);
 gh_str_t gh_test_token_by(EVP_PKEY *pkey, gh_alg_t alg, const char *header,
                           const char *claims);
+/* Under {"alg":...,"kid":...}, claims of GH_TEST_CLAIMS; kid may be NULL. */
+gh_str_t gh_test_token_kid(gh_alg_t alg, const char *kid);
 gh_str_t gh_test_text(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 gh_str_t gh_test_base64url(gh_str_t bytes);
 /* The token with another signature. */
 gh_str_t gh_test_resigned(gh_str_t token, gh_str_t signature);
+/* The bytes of its signature, in room. */
+gh_str_t gh_test_signature(gh_str_t token, char room[GH_SIGNATURE_MAX]);
 
 /* t/unit/data/NAME as JSON, seen from the root of the source; owned. */
 json_t *gh_test_data(const char *name);
@@ -58,6 +62,21 @@ gh_reason_t gh_test_judge(gh_str_t token, const gh_jwks_t *keys,
 /* The word of it, so that a failing test says which. */
 #define assert_judged(token, keys, policy, reason)                            \
     assert_str(gh_reason_info(gh_test_judge(token, keys, policy))->word,      \
+               gh_reason_info(reason)->word.data)
+
+/* The same of gh_jwt_parse alone. */
+gh_reason_t gh_test_parse(gh_str_t token);
+
+#define assert_parsed(token, reason)                                          \
+    assert_str(gh_reason_info(gh_test_parse(token))->word,                    \
+               gh_reason_info(reason)->word.data)
+
+/* The same of gh_jwt_verify alone. */
+gh_reason_t gh_test_verify(gh_str_t token, const gh_jwks_t *keys,
+                           gh_algs_t algs);
+
+#define assert_verified(token, keys, algs, reason)                            \
+    assert_str(gh_reason_info(gh_test_verify(token, keys, algs))->word,       \
                gh_reason_info(reason)->word.data)
 
 
