@@ -69,7 +69,7 @@ COMPILE  = $(CC) -std=c11 -fPIE $(GH_OPT) $(GH_HARD) $(GH_SAN) $(DEFINES) \
            $(WARN_$(firstword $(subst /, ,$(<D)))) $(GH_WERROR) -MMD -MP  \
            $(GH_USER_CFLAGS)
 LINK     = $(CC) -pie $(GH_SAN) $(GH_HARD_LD) $(GH_USER_LDFLAGS)
-LIBS     = -Wl,--as-needed $(GH_LIBS) -lpthread
+LIBS     = -Wl,--as-needed $(GH_LIBS) -lpthread -lm
 
 # the strict set, in every room that nginx's headers do not enter
 WARN_module = $(GH_WARN_CORE)
@@ -255,14 +255,26 @@ $(REPLAYS): $(BUILD)/replay/%: $(BUILD)/obj/t/fuzz/fuzz_%.o \
 
 replays: $(REPLAYS)
 
-FUZZ_FLAGS = -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
+FUZZ_FLAGS = -std=c11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer $(DEFINES) \
-    -Imodule/core -Imodule/io $(GH_LIB_CFLAGS)
+    -Imodule/core -Imodule/io $(GH_LIB_CFLAGS) -MMD -MP
+fuzz_objects = $(patsubst %.c,$(BUILD)/fuzzobj/%.o,$(1))
 
-$(FUZZERS): $(BUILD)/fuzz/%: t/fuzz/fuzz_%.c $(CORE_SRCS) $(IO_SRCS) \
-            $(wildcard module/core/*.h module/io/gh_*.h)
+-include $(wildcard $(patsubst %.o,%.d,\
+    $(call fuzz_objects,$(CORE_SRCS) $(IO_SRCS) $(FUZZ_SRCS))))
+
+$(BUILD)/fuzzobj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(call say,FUZZER,$(@F)) clang $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(LIBS)
+	$(call say,FUZZ,$<) clang $(FUZZ_FLAGS) -c -o $@ $<
+
+$(BUILD)/libghfuzz.a: $(call fuzz_objects,$(CORE_SRCS) $(IO_SRCS)) \
+                      $(BUILD)/core.list $(BUILD)/io.list
+	$(archive)
+
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzzobj/t/fuzz/fuzz_%.o \
+            $(BUILD)/libghfuzz.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@) clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 fuzz: $(FUZZERS)
 	t/fuzz/search $(FUZZ_TIME) $(FUZZERS)

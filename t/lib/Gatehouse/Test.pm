@@ -32,7 +32,9 @@ my $OWNER = $$;
 my (%mk, @all, $done);
 
 
+# use Gatehouse::Test timeout => 400;     (seconds for the whole file)
 sub import {
+    my ($class, %arg) = @_;
     my $caller = caller;
 
     strict->import;
@@ -51,7 +53,7 @@ sub import {
     $| = 1;
     $SIG{ALRM} = sub { die "the test took too long\n" };
     $SIG{INT} = $SIG{TERM} = sub { die "interrupted\n" };
-    alarm(($ENV{GH_TEST_TIMEOUT} || 180) * slow());
+    alarm(($ENV{GH_TEST_TIMEOUT} || $arg{timeout} || 180) * slow());
     return;
 }
 
