@@ -66,7 +66,7 @@ static bool
 enter(gh_json_scan_t *scan, gh_str_t *value, const gh_json_path_t *path,
       gh_str_t step, gh_str_t *name)
 {
-    size_t index;
+    size_t index = 0;
 
     if (value->data[0] == '{') {
         return enter_object(scan, value, path, step, name);

@@ -18,7 +18,7 @@ gh_json_pointer(json_t *root, gh_str_t pointer)
     gh_json_path_t path;
     json_t *at = root;
     gh_str_t step;
-    size_t index;
+    size_t index = 0;
 
     if (!gh_json_path_init(&path, pointer)) {
         return NULL;

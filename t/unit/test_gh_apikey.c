@@ -17,6 +17,13 @@
     "e608860100ba819755d884758a52e0bf8150b93cb6dcb30fa3d77f45b3f97b94"
 
 
+/* clang-format off */
+static const char *const wrong_form[] = {
+#include "vectors/apikey_wrong_form.inc"
+};
+/* clang-format on */
+
+
 static gh_rc_t
 parse(gh_str_t text, gh_apikey_t *key)
 {
@@ -145,6 +152,7 @@ ids_are_4_to_16_lower_case_letters_and_digits(void **state)
     static const char *const wrong[] = {
         "",     "abc",  "0123456789abcdefg", "ABCD", "ab-d",
         "ab_d", "ab d", "abc\xe9",           "ab/:", "ab`{",
+        "Abcd", "abcD",
     };
 
     assert_true(gh_apikey_id_valid(GH_STR("7f3a")));
@@ -219,6 +227,19 @@ our_prefix_is_ours_or_nothing(void **state)
 
 
 static void
+a_right_checksum_alone_does_not_make_a_key_ours(void **state)
+{
+    (void) state;
+    gh_apikey_t key;
+
+    for (size_t i = 0; i < COUNT(wrong_form); i++) {
+        assert_int_equal(parse(gh_str(wrong_form[i]), &key), GH_INVALID);
+        assert_false(key.native);
+    }
+}
+
+
+static void
 a_key_of_other_make_is_taken_as_it_is(void **state)
 {
     (void) state;
@@ -254,9 +275,12 @@ F4_odd_bytes_and_odd_lengths_are_refused_before_any_work(void **state)
                      GH_INVALID);
 
     for (unsigned c = 0; c < 256; c++) {
-        text[10] = (char) (unsigned char) c;
-        assert_int_equal(parse((gh_str_t){ text, 20 }, &key),
-                         c > ' ' && c < 127 ? GH_OK : GH_INVALID);
+        for (size_t at = 0; at < 20; at += 19) {
+            text[at] = (char) (unsigned char) c;
+            assert_int_equal(parse((gh_str_t){ text, 20 }, &key),
+                             c > ' ' && c < 127 ? GH_OK : GH_INVALID);
+            text[at] = 'k';
+        }
     }
 }
 
@@ -335,6 +359,7 @@ main(void)
         cmocka_unit_test(our_key_tells_its_id),
         cmocka_unit_test(a_typo_anywhere_is_refused_without_a_lookup),
         cmocka_unit_test(our_prefix_is_ours_or_nothing),
+        cmocka_unit_test(a_right_checksum_alone_does_not_make_a_key_ours),
         cmocka_unit_test(a_key_of_other_make_is_taken_as_it_is),
         cmocka_unit_test(
             F4_odd_bytes_and_odd_lengths_are_refused_before_any_work),

@@ -82,6 +82,7 @@ faults_are_named_with_the_place_of_their_token(void **state)
         { "{\"a\":1\n\n", 1, 7, "the text ends too early" },
         { "{\"a\":\n\"open", 2, 1, "the text ends too early" },
         { "{\"a\":1} x", 1, 9, "something follows the end" },
+        { "{\"~\":1, \"~\":2}", 1, 9, "member \"~\" appears twice" },
         { "{}{}", 1, 3, "something follows the end" },
         { "{}\n\n]", 3, 1, "something follows the end" },
         { "{\"a\":\"x\xff\"}", 1, 8, "not UTF-8" },
@@ -158,6 +159,14 @@ sixteen_levels_are_read_and_the_seventeenth_refused(void **state)
                        " [], [], [], [], [], [], [], []]"));
     json_decref(parsed("[\"[[[[[[[[[[[[[[[[[[[{{{{{{{{{{{{{{{{{{{{\"]"));
 
+    json_decref(parsed("[1,[2,[3,[4,[5,[6,[7,[8,[9,[10,[11,[12,[13,[14,[15,[16"
+                       "]]]]]]]]]]]]]]]]"));
+    assert_int_equal(
+        parse(GH_STR("[1,[2,[3,[4,[5,[6,[7,[8,[9,[10,[11,[12,[13,[14,[15,[16,"
+                     "[17]]]]]]]]]]]]]]]]]"),
+              &root, &err),
+        GH_INVALID);
+    assert_int_equal(err.column, 56);
     assert_int_equal(
         parse(GH_STR("[[[[[[[[[[[[[[[[\n []]]]]]]]]]]]]]]]]"), &root, &err),
         GH_INVALID);
@@ -171,8 +180,9 @@ static void
 D31_ten_thousand_levels_are_refused_without_recursion(void **state)
 {
     (void) state;
-    static const char *const units[] = { "[", "{\"a\":", "[{\"a\":", "]{" };
-    char text[60001];
+    static const char *const units[] = { "[",  "{\"a\":", "[{\"a\":",
+                                         "]{", "[1,",     "{\"a\":1,\"b\":" };
+    char text[120000];
     json_t *root;
 
     for (size_t u = 0; u < COUNT(units); u++) {
@@ -371,7 +381,11 @@ static const char document[] = "{\n"
                                "  \"\\u00e9\\ud83d\\ude00\\n\": 10,\n"
                                "  \"\xe2\x82\xac\": 11,\n"
                                "  \"/slash\": 12,\n"
-                               "  \"}]\": \"{[\", \"last\": 13\n"
+                               "  \"}]\": \"{[\", \"last\": 13,\n"
+                               "  \"\\b\\f\\r\\t\\/\": 14,\n"
+                               "  \"\\u0061\\u0080\\u07fF\\u0800\": 15,\n"
+                               "  \"\\ud800\\udc00\": 16,\n"
+                               "  \"\\uDBFF\\uDFFF\": 17\n"
                                "}\n";
 
 static const struct {
@@ -402,6 +416,10 @@ static const struct {
     { "/~1slash", 12, 15, 13, 15, 3 },
     { "/}]", -1, 16, 9, 16, 3 },
     { "/last", 13, 16, 23, 16, 15 },
+    { "/\b\f\r\t~1", 14, 17, 17, 17, 3 },
+    { "/a\xc2\x80\xdf\xbf\xe0\xa0\x80", 15, 18, 31, 18, 3 },
+    { "/\xf0\x90\x80\x80", 16, 19, 19, 19, 3 },
+    { "/\xf4\x8f\xbf\xbf", 17, 20, 19, 20, 3 },
     { "last", 13, 16, 23, 16, 15 },
     { " ", 7, 10, 8, 10, 3 },
     { "foo", -1, 2, 10, 2, 3 },
