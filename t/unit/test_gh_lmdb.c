@@ -1,0 +1,892 @@
+/*
+ * The embedded store as its callers see it, on real files: records and their
+ * versions, claims, counters, groups, the change log, expiry. What may
+ * happen to the files and to the processes is in test_gh_lmdb_faults.c.
+ */
+
+#include "gh_test_dir.h"
+#include "gh_test_lmdb.h"
+
+
+static void
+a_record_is_read_as_it_was_written(void **state)
+{
+    (void) state;
+    char room[64];
+    gh_buf_t out = GH_BUF(room);
+    gh_lmdb_record_t record;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "wonder\0land");
+
+    w.value = (gh_str_t){ "wonder\0land", 11 };
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    assert_int_equal(
+        gh_lmdb_read(db, GH_KIND_KEY, GH_STR("alice"), T0, &out, &record),
+        GH_OK);
+    assert_int_equal(out.len, 11);
+    assert_memory_equal(out.data, "wonder\0land", 11);
+    assert_true(record.version == w.version);
+    assert_true(record.version != 0);
+    assert_int_equal(record.expires_at_s, 0);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_record_is_known_by_kind_and_name_together(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "key");
+
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    assert_int_equal(gh_test_get(db, GH_KIND_REVOKED, "alice"), GH_ABSENT);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "alic"), GH_ABSENT);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "alice"), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+what_was_written_is_there_after_closing(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "wonderland");
+
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    gh_lmdb_close(db);
+
+    db = gh_test_lmdb_open();
+    gh_test_assert_value(db, "alice", "wonderland");
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_value_too_long_for_the_room_says_how_long_it_is(void **state)
+{
+    (void) state;
+    char room[4];
+    gh_buf_t out = GH_BUF(room);
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "wonderland");
+    uint64_t version;
+    size_t need;
+
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(gh_lmdb_get(db, GH_KIND_KEY, GH_STR("alice"), T0, &out,
+                                 &version, &need),
+                     GH_TOO_LONG);
+    assert_int_equal(need, 10);
+    assert_int_equal(out.len, 0);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+names_and_values_have_bounds(void **state)
+{
+    (void) state;
+    static char big[GH_STORE_VALUE_MAX + 1];
+    char name[GH_STORE_NAME_MAX + 1];
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w[6];
+
+    memset(big, 'v', sizeof(big));
+    memset(name, 'n', sizeof(name));
+
+    for (size_t i = 0; i < 6; i++) {
+        w[i] = gh_test_put("n", "v");
+    }
+
+    w[0].name = (gh_str_t){ name, GH_STORE_NAME_MAX };
+    w[0].value = (gh_str_t){ big, GH_STORE_VALUE_MAX };
+    w[1].name = (gh_str_t){ name, GH_STORE_NAME_MAX + 1 };
+    w[2].name = (gh_str_t){ name, 0 };
+    w[3].value = (gh_str_t){ big, GH_STORE_VALUE_MAX + 1 };
+    w[4].kind = GH_KIND_MAX;
+    w[5].value = (gh_str_t){ NULL, 0 };
+
+    assert_int_equal(gh_test_write_all(db, w, 6), GH_OK);
+    assert_int_equal(w[0].rc, GH_OK);
+    assert_int_equal(w[1].rc, GH_TOO_LONG);
+    assert_int_equal(w[2].rc, GH_INVALID);
+    assert_int_equal(w[3].rc, GH_TOO_LONG);
+    assert_int_equal(w[4].rc, GH_INVALID);
+    assert_int_equal(w[5].rc, GH_OK);
+    gh_test_assert_value(db, "n", "");
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_put_that_expects_another_version_is_a_conflict(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t first = gh_test_put("orders/v2", "blue"), second = first;
+
+    first.if_version = 0;
+    assert_int_equal(gh_test_write(db, &first), GH_OK);
+
+    second.value = GH_STR("green");
+    second.if_version = first.version;
+    assert_int_equal(gh_test_write(db, &second), GH_OK);
+    assert_true(second.version > first.version);
+
+    /* whoever still thinks of the first */
+    first.if_version = first.version;
+    assert_int_equal(gh_test_write(db, &first), GH_CONFLICT);
+    assert_true(first.version == second.version);
+    gh_test_assert_value(db, "orders/v2", "green");
+
+    first.type = GH_WRITE_DELETE;
+    first.if_version = 1;
+    assert_int_equal(gh_test_write(db, &first), GH_CONFLICT);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_put_that_must_be_the_first_is_one(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("7f3a", "a key");
+
+    w.if_version = 0;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(gh_test_write(db, &w), GH_CONFLICT);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_version_is_not_used_again_after_a_deletion(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("orders/v2", "blue");
+    uint64_t old;
+
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    old = w.version;
+
+    w.type = GH_WRITE_DELETE;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "orders/v2"), GH_ABSENT);
+    assert_int_equal(gh_test_write(db, &w), GH_ABSENT);
+
+    w.type = GH_WRITE_PUT;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    w.if_version = old;
+    assert_int_equal(gh_test_write(db, &w), GH_CONFLICT);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+two_writes_of_one_batch_have_two_versions(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w[2] = { gh_test_put("a", "1"), gh_test_put("a", "2") }, next;
+
+    assert_int_equal(gh_test_write_all(db, w, 2), GH_OK);
+    assert_true(w[1].version > w[0].version);
+
+    next = gh_test_put("a", "3");
+    next.if_version = w[0].version;
+    assert_int_equal(gh_test_write(db, &next), GH_CONFLICT);
+    next.if_version = w[1].version;
+    assert_int_equal(gh_test_write(db, &next), GH_OK);
+    assert_true(next.version > w[1].version);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_record_with_a_time_to_live_is_absent_when_it_is_over(void **state)
+{
+    (void) state;
+    char room[64];
+    gh_buf_t out = GH_BUF(room);
+    gh_lmdb_record_t record;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("acme", "suspended");
+
+    w.ttl_s = 60;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    assert_int_equal(
+        gh_lmdb_read(db, GH_KIND_KEY, GH_STR("acme"), T0 + 59, &out, &record),
+        GH_OK);
+    assert_int_equal(record.expires_at_s, T0 + 60);
+    assert_int_equal(
+        gh_lmdb_read(db, GH_KIND_KEY, GH_STR("acme"), T0 + 60, &out, &record),
+        GH_ABSENT);
+
+    /* and may be put again as if it had never been */
+    w.now_s = T0 + 60;
+    w.if_version = 0;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_claim_is_held_by_one_until_it_expires(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("refresh", "worker 1");
+
+    w.type = GH_WRITE_CLAIM;
+    w.kind = GH_KIND_CLAIM;
+    w.ttl_s = 10;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    w.now_s = T0 + 9;
+    assert_int_equal(gh_test_write(db, &w), GH_CONFLICT);
+
+    w.now_s = T0 + 10;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_claim_given_back_is_free(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("refresh", "worker 1"), back;
+
+    w.type = GH_WRITE_CLAIM;
+    w.ttl_s = 10;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    back = w;
+    back.type = GH_WRITE_DELETE;
+    back.if_version = w.version;
+    assert_int_equal(gh_test_write(db, &back), GH_OK);
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    /* not by one whose claim ran out and was taken by another */
+    assert_int_equal(gh_test_write(db, &back), GH_CONFLICT);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_clock_set_back_does_not_hold_a_claim_for_ever(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("refresh", "worker 1");
+
+    w.type = GH_WRITE_CLAIM;
+    w.ttl_s = 10;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    w.now_s = T0 - 5;
+    assert_int_equal(gh_test_write(db, &w), GH_CONFLICT);
+
+    w.now_s = T0 - 86400;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_counter_grants_no_more_than_its_limit(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("month", "");
+
+    w.type = GH_WRITE_TAKE;
+    w.n = 40;
+    w.limit = 100;
+
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 40);
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 40);
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 20);
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 0);
+    gh_test_assert_value(db, "month", "100");
+
+    /* a plan made smaller grants nothing more, a larger one the rest */
+    w.limit = 50;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 0);
+
+    w.limit = UINT64_MAX;
+    w.n = UINT64_MAX;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_true(w.granted == UINT64_MAX - 100);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_counter_expires_by_its_first_take(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("day", "");
+
+    w.type = GH_WRITE_TAKE;
+    w.n = 10;
+    w.limit = 10;
+    w.ttl_s = 100;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    w.now_s = T0 + 99;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 0);
+
+    w.now_s = T0 + 100;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 10);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_counter_that_is_no_number_grants_nothing(void **state)
+{
+    (void) state;
+    static const char *const junk[] = { "", "-1", "1e3", "full",
+                                        "18446744073709551616" };
+    gh_lmdb_t *db = gh_test_lmdb_open();
+
+    for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
+        gh_write_t put = gh_test_put("month", junk[i]), take = put;
+
+        take.type = GH_WRITE_TAKE;
+        take.n = 1;
+        take.limit = 100;
+
+        assert_int_equal(gh_test_write(db, &put), GH_OK);
+        assert_int_equal(gh_test_write(db, &take), GH_INVALID);
+        assert_int_equal(take.granted, 0);
+    }
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+writes_of_a_group_hold_together(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    uint64_t before, after;
+    gh_write_t w[5];
+
+    for (size_t i = 0; i < 5; i++) {
+        static const char *const names[] = { "alone", "weights", "history",
+                                             "more", "after" };
+        w[i] = gh_test_put(names[i], "new");
+        w[i].log = true;
+    }
+
+    w[1].group = w[2].group = w[3].group = 7;
+    w[2].if_version = 12345; /* somebody was faster */
+
+    assert_int_equal(gh_lmdb_sequence(db, &before), GH_OK);
+    assert_int_equal(gh_test_write_all(db, w, 5), GH_OK);
+
+    assert_int_equal(w[0].rc, GH_OK);
+    assert_int_equal(w[1].rc, GH_CONFLICT);
+    assert_int_equal(w[2].rc, GH_CONFLICT);
+    assert_int_equal(w[3].rc, GH_CONFLICT);
+    assert_int_equal(w[4].rc, GH_OK);
+
+    gh_test_assert_value(db, "alone", "new");
+    gh_test_assert_value(db, "after", "new");
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "weights"), GH_ABSENT);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "more"), GH_ABSENT);
+
+    /* nor does the log tell of what was not done */
+    assert_int_equal(gh_lmdb_sequence(db, &after), GH_OK);
+    assert_int_equal(after - before, 2);
+
+    w[2].if_version = GH_VERSION_ANY;
+    assert_int_equal(gh_test_write_all(db, w, 5), GH_OK);
+    gh_test_assert_value(db, "weights", "new");
+    gh_test_assert_value(db, "history", "new");
+    gh_test_assert_value(db, "more", "new");
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+two_groups_side_by_side_do_not_touch_each_other(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w[4];
+
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const names[] = { "a", "b", "c", "d" };
+        w[i] = gh_test_put(names[i], "v");
+        w[i].group = i < 2 ? 1 : 2;
+    }
+
+    w[0].if_version = 5;
+
+    assert_int_equal(gh_test_write_all(db, w, 4), GH_OK);
+    assert_int_equal(w[1].rc, GH_CONFLICT);
+    assert_int_equal(w[2].rc, GH_OK);
+    assert_int_equal(w[3].rc, GH_OK);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "b"), GH_ABSENT);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "d"), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+one_batch_is_bounded(void **state)
+{
+    (void) state;
+    static gh_write_t w[GH_LMDB_BATCH_MAX + 1];
+    gh_lmdb_t *db = gh_test_lmdb_open();
+
+    for (size_t i = 0; i < GH_LMDB_BATCH_MAX + 1; i++) {
+        w[i] = gh_test_put("n", "v");
+    }
+
+    assert_int_equal(gh_test_write_all(db, w, GH_LMDB_BATCH_MAX + 1),
+                     GH_TOO_LONG);
+    assert_int_equal(w[0].rc, GH_TOO_LONG);
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "n"), GH_ABSENT);
+
+    assert_int_equal(gh_test_write_all(db, w, GH_LMDB_BATCH_MAX), GH_OK);
+    assert_int_equal(gh_test_write_all(db, w, 0), GH_OK);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+the_log_tells_of_each_change_once_and_in_order(void **state)
+{
+    (void) state;
+    gh_store_change_t lines[8];
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w[4];
+    uint64_t last;
+    size_t got;
+
+    assert_int_equal(gh_lmdb_changes(db, 0, lines, 8, &got), GH_OK);
+    assert_int_equal(got, 0);
+
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const names[] = { "a", "quiet", "c", "d" };
+        w[i] = gh_test_put(names[i], "v");
+        w[i].log = i != 1;
+    }
+
+    w[2].kind = GH_KIND_REVOKED;
+    w[3].if_version = 9; /* refused: nothing changed */
+
+    assert_int_equal(gh_test_write_all(db, w, 4), GH_OK);
+    assert_int_equal(gh_lmdb_sequence(db, &last), GH_OK);
+    assert_int_equal(last, 2);
+
+    assert_int_equal(gh_lmdb_changes(db, 0, lines, 8, &got), GH_OK);
+    assert_int_equal(got, 2);
+    assert_int_equal(lines[0].sequence, 1);
+    assert_int_equal(lines[0].kind, GH_KIND_KEY);
+    assert_true(lines[0].name_hash
+                == gh_store_name_hash(GH_KIND_KEY, GH_STR("a")));
+    assert_int_equal(lines[1].sequence, 2);
+    assert_int_equal(lines[1].kind, GH_KIND_REVOKED);
+
+    assert_int_equal(gh_lmdb_changes(db, 1, lines, 8, &got), GH_OK);
+    assert_int_equal(got, 1);
+    assert_int_equal(lines[0].sequence, 2);
+
+    assert_int_equal(gh_lmdb_changes(db, 0, lines, 1, &got), GH_OK);
+    assert_int_equal(got, 1);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+the_log_goes_on_after_closing(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("a", "v");
+    uint64_t last;
+
+    w.log = true;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    gh_lmdb_close(db);
+
+    db = gh_test_lmdb_open();
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(gh_lmdb_sequence(db, &last), GH_OK);
+    assert_int_equal(last, 2);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+who_is_too_far_behind_is_told_of_the_gap(void **state)
+{
+    (void) state;
+    static gh_write_t w[GH_LMDB_BATCH_MAX];
+    gh_store_change_t line;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    uint64_t last;
+    size_t got;
+
+    for (size_t i = 0; i < GH_LMDB_BATCH_MAX; i++) {
+        w[i] = gh_test_put("a", "v");
+        w[i].log = true;
+    }
+
+    for (size_t i = 0; i < GH_LMDB_LOG_KEPT / GH_LMDB_BATCH_MAX; i++) {
+        assert_int_equal(gh_test_write_all(db, w, GH_LMDB_BATCH_MAX), GH_OK);
+    }
+
+    assert_int_equal(gh_lmdb_sequence(db, &last), GH_OK);
+    assert_int_equal(last, GH_LMDB_LOG_KEPT);
+    assert_int_equal(gh_lmdb_changes(db, 0, &line, 1, &got), GH_OK);
+    assert_int_equal(line.sequence, 1);
+
+    /* three more, and the first three are gone */
+    assert_int_equal(gh_test_write_all(db, w, 3), GH_OK);
+    assert_int_equal(gh_lmdb_changes(db, 0, &line, 1, &got), GH_ABSENT);
+    assert_int_equal(gh_lmdb_changes(db, 2, &line, 1, &got), GH_ABSENT);
+    assert_int_equal(got, 0);
+    assert_int_equal(gh_lmdb_changes(db, 3, &line, 1, &got), GH_OK);
+    assert_int_equal(line.sequence, 4);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_log_that_ends_before_it_was_followed_is_a_gap(void **state)
+{
+    (void) state;
+    gh_store_change_t line;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    size_t got;
+
+    /* a backup was restored, or it is another store */
+    assert_int_equal(gh_lmdb_changes(db, 1, &line, 1, &got), GH_ABSENT);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+what_has_expired_is_removed_and_the_log_tells_of_it(void **state)
+{
+    (void) state;
+    gh_store_change_t lines[4];
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_lmdb_stats_t stats;
+    gh_write_t w[3];
+    size_t got;
+    int cleared;
+
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const names[] = { "logged", "quiet", "later" };
+        w[i] = gh_test_put(names[i], "v");
+        w[i].log = i == 0;
+        w[i].ttl_s = i == 2 ? 120 : 60;
+    }
+
+    assert_int_equal(gh_test_write_all(db, w, 3), GH_OK);
+
+    /* put again with another time: the old one counts no more */
+    w[1].now_s = T0 + 1;
+    w[1].ttl_s = 10;
+    assert_int_equal(gh_test_write(db, &w[1]), GH_OK);
+
+    assert_int_equal(gh_lmdb_tidy(db, T0 + 10, &cleared), GH_OK);
+    assert_int_equal(gh_lmdb_stats(db, &stats), GH_OK);
+    assert_int_equal(stats.records, 3);
+
+    assert_int_equal(gh_lmdb_tidy(db, T0 + 11, &cleared), GH_OK);
+    assert_int_equal(gh_lmdb_stats(db, &stats), GH_OK);
+    assert_int_equal(stats.records, 2);
+    assert_int_equal(stats.sequence, 1);
+
+    assert_int_equal(gh_lmdb_tidy(db, T0 + 60, &cleared), GH_OK);
+    assert_int_equal(gh_lmdb_stats(db, &stats), GH_OK);
+    assert_int_equal(stats.records, 1);
+    assert_int_equal(gh_lmdb_changes(db, 1, lines, 4, &got), GH_OK);
+    assert_int_equal(got, 1);
+    assert_true(lines[0].name_hash
+                == gh_store_name_hash(GH_KIND_KEY, GH_STR("logged")));
+    assert_int_equal(cleared, 0);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_record_whose_time_was_taken_off_is_not_removed(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "v");
+    int cleared;
+
+    w.ttl_s = 60;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    w.ttl_s = 0;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+
+    assert_int_equal(gh_lmdb_tidy(db, T0 + 3600, &cleared), GH_OK);
+    gh_test_assert_value(db, "alice", "v");
+
+    gh_lmdb_close(db);
+}
+
+
+typedef struct {
+    char text[64];
+    size_t n, stop_after;
+} listing_t;
+
+
+static bool
+list(void *ctx, gh_str_t name, gh_str_t value, uint64_t version)
+{
+    listing_t *l = ctx;
+    size_t at = strlen(l->text);
+
+    assert_str(value, "v");
+    assert_true(version > 0);
+    (void) snprintf(l->text + at, sizeof(l->text) - at, "%.*s ",
+                    (int) name.len, name.data);
+
+    return ++l->n != l->stop_after;
+}
+
+
+static void
+records_of_a_kind_are_shown_in_the_order_of_their_names(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    listing_t all = { 0 }, after = { 0 }, two = { .stop_after = 2 },
+              none = { 0 };
+    gh_write_t w[6];
+
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const names[] = { "c", "a", "bb", "b", "x", "y" };
+        w[i] = gh_test_put(names[i], "v");
+    }
+
+    w[4].kind = GH_KIND_KEY_HASH;
+    w[5].kind = GH_KIND_MAX - 1;
+
+    assert_int_equal(gh_test_write_all(db, w, 6), GH_OK);
+
+    assert_int_equal(gh_lmdb_each(db, GH_KIND_KEY, GH_STR(""), list, &all),
+                     GH_OK);
+    assert_string_equal(all.text, "a b bb c ");
+
+    assert_int_equal(gh_lmdb_each(db, GH_KIND_KEY, GH_STR("b"), list, &after),
+                     GH_OK);
+    assert_string_equal(after.text, "bb c ");
+
+    assert_int_equal(gh_lmdb_each(db, GH_KIND_KEY, GH_STR(""), list, &two),
+                     GH_OK);
+    assert_string_equal(two.text, "a b ");
+
+    assert_int_equal(
+        gh_lmdb_each(db, GH_KIND_REVOKED, GH_STR(""), list, &none), GH_OK);
+    assert_string_equal(none.text, "");
+
+    gh_lmdb_close(db);
+}
+
+
+typedef struct {
+    gh_lmdb_t *db;
+    size_t n;
+} nested_t;
+
+
+static bool
+read_again(void *ctx, gh_str_t name, gh_str_t value, uint64_t version)
+{
+    nested_t *nested = ctx;
+    char room[16];
+    gh_buf_t out = GH_BUF(room);
+
+    (void) value;
+    (void) version;
+    assert_int_equal(
+        gh_lmdb_get(nested->db, GH_KIND_KEY, name, T0, &out, NULL, NULL),
+        GH_OK);
+    nested->n++;
+
+    return true;
+}
+
+
+static void
+a_record_may_be_read_while_others_are_shown(void **state)
+{
+    (void) state;
+    nested_t nested = { gh_test_lmdb_open(), 0 };
+    gh_write_t w[2] = { gh_test_put("a", "v"), gh_test_put("b", "v") };
+
+    assert_int_equal(gh_test_write_all(nested.db, w, 2), GH_OK);
+    assert_int_equal(
+        gh_lmdb_each(nested.db, GH_KIND_KEY, GH_STR(""), read_again, &nested),
+        GH_OK);
+    assert_int_equal(nested.n, 2);
+
+    gh_lmdb_close(nested.db);
+}
+
+
+static void
+who_opens_for_reading_cannot_write(void **state)
+{
+    (void) state;
+    gh_lmdb_options_t o = gh_test_lmdb_options();
+    char why[GH_LMDB_WHY];
+    gh_write_t w = gh_test_put("alice", "v");
+    gh_lmdb_t *db;
+
+    /* nor does it make a store where there is none */
+    o.read_only = true;
+    assert_int_equal(gh_lmdb_open(&o, &db, why, sizeof(why)), GH_UNAVAILABLE);
+    assert_non_null(strstr(why, "no store"));
+
+    db = gh_test_lmdb_open();
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    gh_lmdb_close(db);
+
+    assert_int_equal(gh_lmdb_open(&o, &db, why, sizeof(why)), GH_OK);
+    gh_test_assert_value(db, "alice", "v");
+    assert_int_equal(gh_test_write(db, &w), GH_UNAVAILABLE);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
+a_value_that_is_overwritten_for_ever_does_not_grow_the_file(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("alice", "v");
+    gh_lmdb_stats_t early, late;
+
+    /* reads between: a reader that was not reset would pin every page */
+    for (unsigned i = 0; i < 300; i++) {
+        assert_int_equal(gh_test_write(db, &w), GH_OK);
+        assert_int_equal(gh_test_get(db, GH_KIND_KEY, "alice"), GH_OK);
+
+        if (i == 20) {
+            assert_int_equal(gh_lmdb_stats(db, &early), GH_OK);
+        }
+    }
+
+    assert_int_equal(gh_lmdb_stats(db, &late), GH_OK);
+    assert_true(late.used_bytes <= early.used_bytes + 4 * 4096);
+
+    gh_lmdb_close(db);
+}
+
+
+static int
+begin(void **state)
+{
+    (void) state;
+    (void) gh_test_dir();
+
+    return 0;
+}
+
+
+static int
+end(void **state)
+{
+    (void) state;
+    gh_test_dir_end();
+
+    return 0;
+}
+
+
+#define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORY(a_record_is_read_as_it_was_written),
+        STORY(a_record_is_known_by_kind_and_name_together),
+        STORY(what_was_written_is_there_after_closing),
+        STORY(a_value_too_long_for_the_room_says_how_long_it_is),
+        STORY(names_and_values_have_bounds),
+        STORY(a_put_that_expects_another_version_is_a_conflict),
+        STORY(a_put_that_must_be_the_first_is_one),
+        STORY(a_version_is_not_used_again_after_a_deletion),
+        STORY(two_writes_of_one_batch_have_two_versions),
+        STORY(a_record_with_a_time_to_live_is_absent_when_it_is_over),
+        STORY(a_claim_is_held_by_one_until_it_expires),
+        STORY(a_claim_given_back_is_free),
+        STORY(a_clock_set_back_does_not_hold_a_claim_for_ever),
+        STORY(a_counter_grants_no_more_than_its_limit),
+        STORY(a_counter_expires_by_its_first_take),
+        STORY(a_counter_that_is_no_number_grants_nothing),
+        STORY(writes_of_a_group_hold_together),
+        STORY(two_groups_side_by_side_do_not_touch_each_other),
+        STORY(one_batch_is_bounded),
+        STORY(the_log_tells_of_each_change_once_and_in_order),
+        STORY(the_log_goes_on_after_closing),
+        STORY(who_is_too_far_behind_is_told_of_the_gap),
+        STORY(a_log_that_ends_before_it_was_followed_is_a_gap),
+        STORY(what_has_expired_is_removed_and_the_log_tells_of_it),
+        STORY(a_record_whose_time_was_taken_off_is_not_removed),
+        STORY(records_of_a_kind_are_shown_in_the_order_of_their_names),
+        STORY(a_record_may_be_read_while_others_are_shown),
+        STORY(who_opens_for_reading_cannot_write),
+        STORY(a_value_that_is_overwritten_for_ever_does_not_grow_the_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
