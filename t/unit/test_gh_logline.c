@@ -1,0 +1,464 @@
+/*
+ * The decision line: what is in it, and what cannot be put into it from
+ * outside. Names beginning with m and a number are rows of the table of
+ * information leaks in docs/threat-model.md.
+ */
+
+#include "gh_test.h"
+
+#include "gh_json.h"
+#include "gh_logline.h"
+
+
+static gh_logline_t
+refusal(void)
+{
+    return (gh_logline_t){
+        .at_ms = INT64_C(1795403460123), /* 2026-11-23T03:11:00.123Z */
+        .request_id = GH_STR("7d9f8c0a"),
+        .source = GH_STR("192.0.2.1"),
+        .http_method = GH_STR("GET"),
+        .host = GH_STR("api.example.com"),
+        .target = GH_STR("/orders?page=2"),
+        .status = 401,
+        .reason = GH_REASON_KEY_EXPIRED,
+        .method = GH_METHOD_API_KEY,
+        .principal = GH_STR("consumer:acme"),
+        .consumer = GH_STR("acme"),
+        .credential = GH_STR("7f3a"),
+        .service = GH_STR("orders"),
+        .version = GH_STR("v2"),
+        .deployment = GH_STR("blue"),
+        .duration_us = 1234,
+        .upstream_us = 1000,
+        .bytes_sent = 512,
+        .generation = 7,
+    };
+}
+
+
+static void
+assert_text(const gh_logline_t *l, const char *expected)
+{
+    char room[GH_LOGLINE_MAX];
+    gh_buf_t out = GH_BUF(room);
+
+    assert_int_equal(gh_logline_text(l, &out), GH_OK);
+    assert_str(gh_buf_str(&out), expected);
+}
+
+
+static void
+assert_json(const gh_logline_t *l, const char *expected)
+{
+    char room[GH_LOGLINE_MAX];
+    gh_buf_t out = GH_BUF(room);
+
+    assert_int_equal(gh_logline_json(l, &out), GH_OK);
+    assert_str(gh_buf_str(&out), expected);
+}
+
+
+static void
+assert_masked(const char *target, const char *expected)
+{
+    static const gh_str_t extra[] = { { "Session-Key", 11 } };
+    char room[512];
+    gh_buf_t out = GH_BUF(room);
+
+    assert_int_equal(gh_logline_mask_query(gh_str(target), extra, 1, &out),
+                     GH_OK);
+    assert_str(gh_buf_str(&out), expected);
+}
+
+
+static bool
+holds(const gh_buf_t *out, const char *text)
+{
+    return memmem(out->data, out->len, text, strlen(text)) != NULL;
+}
+
+
+static void
+a_refusal_is_one_line_of_text(void **state)
+{
+    gh_logline_t l = refusal();
+
+    (void) state;
+
+    assert_text(&l, "2026-11-23T03:11:00.123Z gatehouse: refused "
+                    "reason=key_expired status=401 http_method=GET "
+                    "host=api.example.com target=\"/orders?page=2\" "
+                    "source=192.0.2.1 method=api_key "
+                    "principal=consumer:acme consumer=acme credential=7f3a "
+                    "service=orders version=v2 deployment=blue "
+                    "request_id=7d9f8c0a duration_us=1234 upstream_us=1000 "
+                    "bytes_sent=512 generation=7");
+}
+
+
+static void
+the_same_refusal_is_one_json_object(void **state)
+{
+    gh_logline_t l = refusal();
+
+    (void) state;
+
+    assert_json(&l,
+                "{\"time\":\"2026-11-23T03:11:00.123Z\","
+                "\"decision\":\"refused\",\"reason\":\"key_expired\","
+                "\"status\":401,\"http_method\":\"GET\","
+                "\"host\":\"api.example.com\",\"target\":\"/orders?page=2\","
+                "\"source\":\"192.0.2.1\",\"method\":\"api_key\","
+                "\"principal\":\"consumer:acme\",\"consumer\":\"acme\","
+                "\"credential\":\"7f3a\",\"service\":\"orders\","
+                "\"version\":\"v2\",\"deployment\":\"blue\","
+                "\"request_id\":\"7d9f8c0a\",\"duration_us\":1234,"
+                "\"upstream_us\":1000,\"bytes_sent\":512,\"generation\":7}");
+}
+
+
+static void
+what_is_not_known_is_left_out(void **state)
+{
+    gh_logline_t l = { .reason = GH_REASON_PUBLIC, .status = 200 };
+
+    (void) state;
+
+    assert_text(&l, "gatehouse: allowed reason=public status=200");
+    assert_json(
+        &l, "{\"decision\":\"allowed\",\"reason\":\"public\",\"status\":200}");
+
+    l = (gh_logline_t){ .reason = GH_REASON_NONE };
+    assert_text(&l, "gatehouse: undecided");
+    assert_json(&l, "{\"decision\":\"undecided\"}");
+}
+
+
+static void
+a_dry_run_says_what_it_would_have_been(void **state)
+{
+    gh_logline_t l = { .reason = GH_REASON_RULE_NONE,
+                       .dry_run = true,
+                       .status = 200 };
+
+    (void) state;
+
+    assert_text(&l,
+                "gatehouse: refused reason=rule_none dry_run=1 status=200");
+    assert_json(&l, "{\"decision\":\"refused\",\"reason\":\"rule_none\","
+                    "\"dry_run\":true,\"status\":200}");
+}
+
+
+static void
+time_is_the_civil_calendar(void **state)
+{
+    static const struct {
+        int64_t at_ms;
+        const char *text;
+    } times[] = {
+        { 1, "1970-01-01T00:00:00.001Z gatehouse: undecided" },
+        { INT64_C(951782399999),
+          "2000-02-28T23:59:59.999Z gatehouse: undecided" },
+        { INT64_C(951782400000),
+          "2000-02-29T00:00:00.000Z gatehouse: undecided" },
+        { INT64_C(951868800000),
+          "2000-03-01T00:00:00.000Z gatehouse: undecided" },
+        { INT64_C(1767225599000),
+          "2025-12-31T23:59:59.000Z gatehouse: undecided" },
+        { INT64_C(4107542400000),
+          "2100-03-01T00:00:00.000Z gatehouse: undecided" },
+        { INT64_C(253402300799999),
+          "9999-12-31T23:59:59.999Z gatehouse: undecided" },
+        { INT64_C(253402300800000), "gatehouse: undecided" },
+        { -1, "gatehouse: undecided" },
+        { INT64_MIN, "gatehouse: undecided" },
+        { INT64_MAX, "gatehouse: undecided" },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        gh_logline_t l = { .at_ms = times[i].at_ms };
+
+        assert_text(&l, times[i].text);
+    }
+}
+
+
+static void
+m2_a_value_cannot_begin_a_line_or_a_field(void **state)
+{
+    gh_logline_t l = {
+        .reason = GH_REASON_OK,
+        .target = GH_STR("/x\r\ngatehouse: allowed"),
+        .host = GH_STR("a reason=ok"),
+        .principal = GH_STR("staff:\x1b[2J\"\\\0\x7f"),
+    };
+
+    (void) state;
+
+    assert_text(&l, "gatehouse: allowed reason=ok host=\"a reason=ok\" "
+                    "target=\"/x\\x0d\\x0agatehouse: allowed\" "
+                    "principal=\"staff:\\x1b[2J\\\"\\\\\\x00\\x7f\"");
+    assert_json(&l,
+                "{\"decision\":\"allowed\",\"reason\":\"ok\","
+                "\"host\":\"a reason=ok\","
+                "\"target\":\"/x\\r\\ngatehouse: allowed\","
+                "\"principal\":\"staff:\\u001b[2J\\\"\\\\\\u0000\\u007f\"}");
+}
+
+
+static void
+m2_bytes_outside_ascii_cannot_hide_anything(void **state)
+{
+    gh_logline_t l = { .reason = GH_REASON_OK,
+                       .consumer = GH_STR("\xef\xbb\xbf"
+                                          "Cem \xc3\x96\xff") };
+
+    (void) state;
+
+    assert_text(&l, "gatehouse: allowed reason=ok "
+                    "consumer=\"\\xef\\xbb\\xbf"
+                    "Cem \\xc3\\x96\\xff\"");
+    assert_json(&l, "{\"decision\":\"allowed\",\"reason\":\"ok\","
+                    "\"consumer\":\"\\ufeff"
+                    "Cem \xc3\x96\\ufffd\"}");
+}
+
+
+static void
+a_long_value_is_cut_and_says_so(void **state)
+{
+    char target[3000], room[GH_LOGLINE_MAX];
+    gh_buf_t out = GH_BUF(room);
+    gh_logline_t l = { .target = { target, sizeof(target) },
+                       .deployment = GH_STR("blue") };
+
+    (void) state;
+
+    memset(target, 'x', sizeof(target));
+    target[0] = '/';
+
+    assert_int_equal(gh_logline_text(&l, &out), GH_OK);
+    assert_true(out.len < 1600);
+    assert_true(holds(&out, "xxx...\" deployment=blue"));
+
+    out.len = 0;
+    assert_int_equal(gh_logline_json(&l, &out), GH_OK);
+    assert_true(out.len < 1600);
+    assert_true(holds(&out, "xxx...\",\"deployment\":\"blue\"}"));
+
+    /* cut between characters, not inside one */
+    for (size_t i = 1; i < sizeof(target); i++) {
+        target[i] = i % 2 == 1 ? '\xc3' : '\x96';
+    }
+
+    for (l.target.len = 1; l.target.len < sizeof(target); l.target.len += 2) {
+        out.len = 0;
+        assert_int_equal(gh_logline_json(&l, &out), GH_OK);
+        assert_false(holds(&out, "\\ufffd"));
+    }
+}
+
+
+/* The worst that can come: every field full of what escapes longest. */
+static void
+any_line_fits_the_stated_room(void **state)
+{
+    static const char bytes[] = { 'x', '"', '\x01', '\xff', '\xc3', ' ' };
+    static char value[5000];
+    char room[GH_LOGLINE_MAX];
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        gh_str_t all = { value, sizeof(value) };
+        gh_buf_t out = GH_BUF(room);
+        gh_logline_t l = {
+            .at_ms = INT64_C(1795403460123),
+            .request_id = all,
+            .source = all,
+            .http_method = all,
+            .host = all,
+            .target = all,
+            .status = UINT32_MAX,
+            .reason = GH_REASON_BAD_CREDENTIALS_LIMITED,
+            .dry_run = true,
+            .method = GH_METHOD_SIGNATURE,
+            .principal = all,
+            .consumer = all,
+            .credential = all,
+            .service = all,
+            .version = all,
+            .deployment = all,
+            .duration_us = INT64_MAX,
+            .upstream_us = INT64_MAX,
+            .bytes_sent = INT64_MAX,
+            .generation = INT64_MAX,
+        };
+
+        memset(value, bytes[i], sizeof(value));
+
+        assert_int_equal(gh_logline_text(&l, &out), GH_OK);
+        assert_true(out.len > 2500);
+        assert_true(holds(&out, " generation=9223372036854775807"));
+
+        out.len = 0;
+        assert_int_equal(gh_logline_json(&l, &out), GH_OK);
+
+        json_t *object;
+
+        assert_int_equal(
+            gh_json_parse(gh_buf_str(&out), sizeof(room), &object, NULL),
+            GH_OK);
+        assert_non_null(json_object_get(object, "generation"));
+        json_decref(object);
+    }
+}
+
+
+static void
+a_line_that_does_not_fit_leaves_the_buffer_alone(void **state)
+{
+    char room[GH_LOGLINE_MAX], small[GH_LOGLINE_MAX];
+    gh_logline_t l = refusal();
+
+    (void) state;
+
+    for (int json = 0; json < 2; json++) {
+        gh_rc_t (*write)(const gh_logline_t *, gh_buf_t *) =
+            json ? gh_logline_json : gh_logline_text;
+        gh_buf_t whole = GH_BUF(room);
+
+        assert_int_equal(write(&l, &whole), GH_OK);
+
+        for (size_t cap = 0; cap < whole.len; cap++) {
+            gh_buf_t out = { small, 0, cap };
+
+            assert_int_equal(write(&l, &out), GH_TOO_LONG);
+            assert_int_equal(out.len, 0);
+        }
+
+        /* and just enough is enough */
+        gh_buf_t out = { small, 0, whole.len };
+
+        assert_int_equal(write(&l, &out), GH_OK);
+        assert_int_equal(memcmp(small, room, whole.len), 0);
+    }
+}
+
+
+static void
+m1_secrets_in_the_query_are_masked(void **state)
+{
+    (void) state;
+
+    assert_masked("/cb?code=abc&state=def&x=1", "/cb?code=***&state=***&x=1");
+    assert_masked("/x?api_key=gh_7f3a_s3cret", "/x?api_key=***");
+    assert_masked("/x?a=1&access_token=t&b=2", "/x?a=1&access_token=***&b=2");
+    assert_masked("/x?id_token=a&token=b&password=c&signature=d",
+                  "/x?id_token=***&token=***&password=***&signature=***");
+    assert_masked("/x?refresh_token=a&client_secret=b&SAMLResponse=c",
+                  "/x?refresh_token=***&client_secret=***&SAMLResponse=***");
+    assert_masked("/x?session-key=abc", "/x?session-key=***");
+}
+
+
+static void
+m1_no_spelling_of_the_name_escapes_the_mask(void **state)
+{
+    (void) state;
+
+    assert_masked("/x?API_KEY=s", "/x?API_KEY=***");
+    assert_masked("/x?%61pi%5Fkey=s", "/x?%61pi%5Fkey=***");
+    assert_masked("/x?api.key=s", "/x?api.key=***");
+    assert_masked("/x?+token=s&%20token=s", "/x?+token=***&%20token=***");
+    assert_masked("/x?token[]=s&token%5b0%5d=s",
+                  "/x?token[]=***&token%5b0%5d=***");
+    assert_masked("/x?a=1;token=s", "/x?a=1;token=***");
+    assert_masked("/x?token=a;b;c&d=1", "/x?token=***&d=1");
+    assert_masked("/x?token=a=b?c&d=1", "/x?token=***&d=1");
+    assert_masked("/x?next=/y?token=s", "/x?next=/y?token=***");
+    assert_masked("/x??token=s", "/x??token=***");
+    assert_masked("/x?&token=s", "/x?&token=***");
+}
+
+
+static void
+other_values_and_the_path_are_not_masked(void **state)
+{
+    static const char *const targets[] = {
+        "",
+        "/",
+        "/token=abc",
+        "/x?",
+        "/x?token",
+        "/x?token=",
+        "/x?token&a=b",
+        "/x?tokens=1",
+        "/x?toke=1",
+        "/x?=token",
+        "/x?q=token",
+        "/x?a&&b==",
+        "/x?token%=1",
+        "/x?codes=1&xstate=2",
+        "?",
+        "/x?=&=&=",
+        "/x?[=1",
+        "/x?0123456789012345678901234567890123456789012345678901234token=1",
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        assert_masked(targets[i], targets[i]);
+    }
+}
+
+
+static void
+a_masked_target_that_does_not_fit_leaves_the_buffer_alone(void **state)
+{
+    gh_str_t target = GH_STR("/x?a=1&token=s&b=2");
+    char room[64];
+    gh_buf_t whole = GH_BUF(room);
+
+    (void) state;
+
+    assert_int_equal(gh_logline_mask_query(target, NULL, 0, &whole), GH_OK);
+
+    for (size_t cap = 0; cap < whole.len; cap++) {
+        gh_buf_t out = { room, 0, cap };
+
+        assert_int_equal(gh_logline_mask_query(target, NULL, 0, &out),
+                         GH_TOO_LONG);
+        assert_int_equal(out.len, 0);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refusal_is_one_line_of_text),
+        cmocka_unit_test(the_same_refusal_is_one_json_object),
+        cmocka_unit_test(what_is_not_known_is_left_out),
+        cmocka_unit_test(a_dry_run_says_what_it_would_have_been),
+        cmocka_unit_test(time_is_the_civil_calendar),
+        cmocka_unit_test(m2_a_value_cannot_begin_a_line_or_a_field),
+        cmocka_unit_test(m2_bytes_outside_ascii_cannot_hide_anything),
+        cmocka_unit_test(a_long_value_is_cut_and_says_so),
+        cmocka_unit_test(any_line_fits_the_stated_room),
+        cmocka_unit_test(a_line_that_does_not_fit_leaves_the_buffer_alone),
+        cmocka_unit_test(m1_secrets_in_the_query_are_masked),
+        cmocka_unit_test(m1_no_spelling_of_the_name_escapes_the_mask),
+        cmocka_unit_test(other_values_and_the_path_are_not_masked),
+        cmocka_unit_test(
+            a_masked_target_that_does_not_fit_leaves_the_buffer_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
