@@ -24,8 +24,8 @@ typedef struct {
 
 
 static void scan_path(scan_t *s);
+static inline void scan_slash(scan_t *s);
 static void scan_special(scan_t *s, gh_path_kind_t kind);
-static void scan_separated(scan_t *s);
 static void scan_percent(scan_t *s);
 static gh_target_flags_t encoded_flag(uint8_t value);
 static void scan_query(scan_t *s);
@@ -89,44 +89,55 @@ gh_target_inspect(gh_str_t target, bool *canonical)
 static void
 scan_path(scan_t *s)
 {
-    while (s->at < s->end) {
-        gh_path_kind_t kind = gh_path_kinds[(uint8_t) *s->at];
+    const char *at = s->at, *end = s->end;
+
+    while (at < end) {
+        gh_path_kind_t kind = gh_path_kinds[(uint8_t) *at];
 
         if (kind <= GH_PATH_DELIM) {
-            s->at++;
-            continue;
-        }
-
-        if (kind == GH_PATH_SLASH) {
-            s->at++;
-
-            /* anything else cannot begin a segment of dots */
-            if (s->at < s->end
-                && (*s->at == '.' || *s->at == '%' || *s->at == '/')) {
-                scan_separated(s);
-            }
-
+            at++;
             continue;
         }
 
         if (kind == GH_PATH_QUESTION) {
-            return;
+            break;
         }
 
-        scan_special(s, kind);
+        s->at = at;
+
+        if (kind == GH_PATH_SLASH) {
+            scan_slash(s);
+
+        } else {
+            scan_special(s, kind);
+        }
+
+        at = s->at;
     }
+
+    s->at = at;
 }
 
 
-static void
-scan_separated(scan_t *s)
+static inline void
+scan_slash(scan_t *s)
 {
-    if (*s->at == '/') {
+    const char *next = ++s->at;
+
+    if (next == s->end) {
+        return;
+    }
+
+    if (*next == '/') {
         s->flags |= GH_TARGET_DOUBLE_SLASH;
         return;
     }
 
-    segment_t segment = dots(s->at, s->end);
+    if (*next != '.' && *next != '%') {
+        return; /* cannot be dots */
+    }
+
+    segment_t segment = dots(next, s->end);
 
     if (segment != NAME) {
         s->flags |= GH_TARGET_DOT_SEGMENT;
@@ -211,13 +222,19 @@ encoded_flag(uint8_t value)
 static void
 scan_query(scan_t *s)
 {
-    for (/* void */; s->at < s->end; s->at++) {
-        gh_path_kind_t kind = gh_path_kinds[(uint8_t) *s->at];
+    const char *at = s->at, *end = s->end;
 
-        if (kind >= GH_PATH_HASH) {
-            scan_special(s, kind);
-            s->at--;
+    while (at < end) {
+        gh_path_kind_t kind = gh_path_kinds[(uint8_t) *at];
+
+        if (kind < GH_PATH_HASH) {
+            at++;
+            continue;
         }
+
+        s->at = at;
+        scan_special(s, kind);
+        at = s->at;
     }
 }
 
