@@ -58,9 +58,9 @@ static bool matches(const char *text, size_t len, bool prefix, gh_str_t name);
 static entry_t **list_for(gh_header_set_t *set, const entry_t *e);
 static bool is_name(gh_str_t name);
 static bool holds(const entry_t *e, gh_str_t name);
-static gh_header_class_t builtin_class(gh_str_t name);
+static gh_header_class_t builtin_class(size_t which, gh_str_t name);
 static size_t group_of(const char *text, size_t len);
-static char fold(char c);
+static inline char fold(char c);
 
 
 /* The first that matches counts. */
@@ -351,14 +351,16 @@ gh_header_classify(const gh_header_set_t *principals, gh_str_t name)
         return GH_HEADER_KEEP;
     }
 
+    size_t which = group_of(name.data, name.len);
+
     if (principals != NULL
-        && (holds(principals->groups[group_of(name.data, name.len)], name)
+        && (holds(principals->groups[which], name)
             || holds(principals->wide, name)))
     {
         return GH_HEADER_PRINCIPAL;
     }
 
-    return builtin_class(name);
+    return builtin_class(which, name);
 }
 
 
@@ -376,11 +378,11 @@ holds(const entry_t *e, gh_str_t name)
 
 
 static gh_header_class_t
-builtin_class(gh_str_t name)
+builtin_class(size_t which, gh_str_t name)
 {
     static const char suffix[] = "-client-cert";
 
-    size_t which = group_of(name.data, name.len), end = sizeof(suffix) - 1;
+    size_t end = sizeof(suffix) - 1;
     const group_t *group = &builtins[which];
 
     for (size_t i = 0; i < group->n; i++) {
@@ -437,7 +439,7 @@ group_of(const char *text, size_t len)
 }
 
 
-static char
+static inline char
 fold(char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
