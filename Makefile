@@ -280,17 +280,17 @@ fuzz: $(FUZZERS)
 	t/fuzz/search $(FUZZ_TIME) $(FUZZERS)
 
 
-# What t/*.t need beside the module: the service behind and a leash
+# What t/*.t need beside the module: the service behind, a leash, a crowd
 
 ECHO_SRCS := $(wildcard t/lib/echo/*.c)
 
 -include $(wildcard $(patsubst %.o,%.d,\
-    $(call objects,$(ECHO_SRCS) t/lib/leash.c)))
+    $(call objects,$(ECHO_SRCS) t/lib/leash.c t/lib/load.c)))
 
 $(BUILD)/echo-backend: $(call objects,$(ECHO_SRCS))
 	$(call say,LINK,$(@F)) $(LINK) -o $@ $^ $(LIBS)
 
-$(BUILD)/leash: $(call objects,t/lib/leash.c)
+$(BUILD)/leash $(BUILD)/load: $(BUILD)/%: $(BUILD)/obj/t/lib/%.o
 	$(call say,LINK,$(@F)) $(LINK) -o $@ $^
 
 # an nginx that fits, if the module is not for the system's
@@ -299,7 +299,8 @@ nginx-binary: module
 	+@$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGX) \
 	    -f objs/Makefile binary
 
-testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash
+testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
+         $(BUILD)/load
 
 
 # Tests and measures; what these scripts need they build themselves.

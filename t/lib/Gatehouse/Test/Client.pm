@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Gatehouse::Test::Http;
+use Gatehouse::Test::Load;
 
 
 sub get  { my $self = shift; return $self->request('GET', @_) }
@@ -98,6 +99,30 @@ sub websocket {
                      'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==',
                      @{ $arg{headers} || [] } ]);
     return ($res->status == 101 ? $http : undef, $res);
+}
+
+
+# Many clients at once, in the background: clients => 8, seconds => 2, rate =>
+# requests a second in all (0: as fast as they can), method, and what request
+# takes. each => [ { target =>, key =>, ... }, ... ] sends these in turn.
+# Returns a Gatehouse::Test::Load; ->wait and its counts end it.
+sub load {
+    my ($self, $target, %arg) = @_;
+    my @texts;
+
+    for my $one (@{ $arg{each} || [ {} ] }) {
+        my %one = (%arg, %$one);
+        push @texts, Gatehouse::Test::Http::format_request(
+            $one{method} || 'GET', $one{target} || $target,
+            $self->request_headers(\%one), $one{body});
+    }
+
+    my $build = Gatehouse::Test::build();
+    return Gatehouse::Test::Load->new(
+        program => "$build/load", leash => "$build/leash",
+        dir => $self->{dir}, n => ++$self->{loads}, requests => \@texts,
+        port => $arg{port} || $self->port, clients => $arg{clients} || 8,
+        seconds => $arg{seconds} || 2, rate => $arg{rate} || 0);
 }
 
 1;
