@@ -256,8 +256,8 @@ hex_is_read_in_either_case_and_in_pairs(void **state)
     char room[8];
     gh_buf_t out = GH_BUF(room);
 
-    assert_int_equal(run(gh_hex_decode, GH_STR("00fFaB9"), &out), GH_INVALID);
-    assert_int_equal(run(gh_hex_decode, GH_STR("00fFaB90"), &out), GH_OK);
+    assert_int_equal(run(gh_hex_decode, GH_STR("00fFAB9"), &out), GH_INVALID);
+    assert_int_equal(run(gh_hex_decode, GH_STR("00fFAB90"), &out), GH_OK);
     assert_int_equal(out.len, 4);
     assert_memory_equal(room, "\x00\xff\xab\x90", 4);
 
