@@ -209,7 +209,7 @@ endif
 
 
 # Unit tests: one cmocka program per t/unit/test_*.c; what else is in t/unit
-# is linked into each.
+# is a library for them.
 
 UNIT_SRCS := $(wildcard t/unit/test_*.c)
 UNIT_LIB  := $(filter-out $(UNIT_SRCS),$(wildcard t/unit/*.c))
@@ -220,10 +220,16 @@ $(BUILD)/obj/t/%.o: DEFINES += -It/unit
 -include $(wildcard $(patsubst %.o,%.d,\
     $(call objects,$(UNIT_SRCS) $(UNIT_LIB))))
 
-$(UNITS): $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o \
-          $(call objects,$(UNIT_LIB)) $(ARCHIVES)
+$(BUILD)/unit.list: LIST = $(UNIT_LIB)
+
+$(BUILD)/libghtest.a: $(call objects,$(UNIT_LIB)) $(BUILD)/unit.list
+	$(archive)
+
+$(UNITS): $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libghtest.a \
+          $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(call say,LINK,$(@F)) $(LINK) -o $@ $(filter %.o,$^) $(ARCHIVES) -lcmocka $(LIBS)
+	$(call say,LINK,$(@F)) $(LINK) -o $@ $(filter %.o,$^) \
+	    $(BUILD)/libghtest.a $(ARCHIVES) -lcmocka $(LIBS)
 
 units: $(UNITS)
 
