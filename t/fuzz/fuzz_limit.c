@@ -1,0 +1,88 @@
+/*
+ * Limits as people write them: what is taken can be kept, and is spent and
+ * shown without a surprise; what is refused says why.
+ */
+
+#include "gh_limit.h"
+
+#include <stdlib.h>
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void spend(const gh_limit_t *limit);
+static void show(gh_str_t name, const gh_limit_t *limit);
+static void must(bool holds);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gh_str_t text = { (const char *) data, size };
+    const char *message = "untouched";
+    gh_limit_t limit;
+
+    if (gh_limit_parse(text, &limit, &message) != GH_OK) {
+        must(message != NULL && message[0] != '\0');
+        return 0;
+    }
+
+    must(message == NULL);
+    must(gh_limit_valid(&limit));
+    show(text, &limit);
+
+    if (limit.kind == GH_LIMIT_RATE) {
+        /* never more than the rate, and 99 % of it */
+        uint64_t served = limit.unit_s * GH_NS_PER_S / limit.interval_ns;
+
+        must(served <= limit.amount);
+        must(served >= limit.amount / 100 * 99);
+        spend(&limit);
+
+    } else {
+        must(gh_quota_reservation(&limit) <= limit.amount);
+    }
+
+    return 0;
+}
+
+
+/* All of it at once, and then one more after one interval. */
+static void
+spend(const gh_limit_t *limit)
+{
+    uint64_t now_ns = UINT64_C(1) << 61;
+    gh_gcra_cell_t cell = 0;
+    gh_limit_state_t s;
+
+    must(gh_gcra_take(&cell, limit, now_ns, limit->burst, &s) == GH_OK);
+    must(s.remaining == 0);
+    must(gh_gcra_take(&cell, limit, now_ns, 1, &s) == GH_DENIED);
+    must(s.retry_ns == limit->interval_ns);
+    must(gh_gcra_take(&cell, limit, now_ns + s.retry_ns, 1, &s) == GH_OK);
+}
+
+
+static void
+show(gh_str_t name, const gh_limit_t *limit)
+{
+    gh_limit_shown_t shown = { name, limit, { 1, 1, 0 } };
+    size_t cap = 2 * name.len + 64;
+    gh_buf_t out = { malloc(cap), 0, cap };
+
+    must(out.data != NULL);
+
+    gh_rc_t rc = gh_limit_policy_field(&shown, 1, &out);
+
+    must(rc == GH_OK || (rc == GH_INVALID && out.len == 0));
+    must(gh_limit_field(&shown, 1, &out) == rc || rc == GH_OK);
+    free(out.data);
+}
+
+
+static void
+must(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
