@@ -44,7 +44,7 @@ typedef struct {
  * Adds a root key: the bytes of its file as they are, but for white space at
  * both ends of a text. At least 64 characters if all are hexadecimal, 43 if
  * all are base64 of either kind, else 32 bytes.
- * GH_INVALID: shorter, empty or nothing but NULs; GH_FULL: four are there already.
+ * GH_INVALID: shorter, empty or nothing but NULs; GH_FULL: four are there.
  */
 gh_rc_t gh_secret_add(gh_secret_t *s, gh_str_t file_text);
 void gh_secret_clear(gh_secret_t *s);
