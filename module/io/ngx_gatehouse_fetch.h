@@ -1,8 +1,7 @@
 /*
- * Calls to providers, off the event loop: one file that may use libcurl and
- * liboauth2, on nginx's thread pool, under our own caps, deadlines, sizes
- * and circuit breaker. https only (http only to loopback when told), no
- * redirects, certificates and names checked.
+ * Calls to providers, off the event loop: on nginx's default thread pool,
+ * under our own caps, deadlines, sizes and a circuit breaker per provider.
+ * What a call promises stands in gh_call.h.
  */
 
 #ifndef NGX_GATEHOUSE_FETCH_H
@@ -12,30 +11,32 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "gh.h"
+#include "gh_call.h"
 
 #define NGX_GATEHOUSE_FETCH_IN_FLIGHT 16 /* per worker */
 #define NGX_GATEHOUSE_FETCH_PER_HOST 4
+#define NGX_GATEHOUSE_FETCH_HOSTS 256 /* providers known at once */
 #define NGX_GATEHOUSE_FETCH_TOTAL_MS 5000
 #define NGX_GATEHOUSE_FETCH_CONNECT_MS 2000
 
 
-typedef struct ngx_gatehouse_fetcher_s
-    ngx_gatehouse_fetcher_t; /* a worker's */
+/* A worker's. */
+typedef struct ngx_gatehouse_fetcher_s ngx_gatehouse_fetcher_t;
 typedef struct ngx_gatehouse_fetch_s ngx_gatehouse_fetch_t;
 
 /*
  * One call: own heap block that outlives whoever asked. handler runs in the
- * event loop when it is over, unless it was abandoned. Inputs are copied.
+ * event loop when it is over, unless it was abandoned. The texts are copies
+ * on the heap (ngx_gatehouse_fetch_text), freed and wiped with the call.
  */
 struct ngx_gatehouse_fetch_s {
-    char *url;  /* NUL-terminated copies */
-    char *post; /* NULL: GET */
-    char *accept;
-    char *authorization; /* NULL: none; wiped */
+    char *url;
+    char *post;          /* NULL: GET */
+    char *accept;        /* NULL: anything */
+    char *authorization; /* NULL: none */
     char *ca_file;       /* NULL: the system's */
-    size_t max_bytes;
-    ngx_msec_t deadline;
+    size_t max_bytes;    /* of the body; 512 KB */
+    ngx_msec_t deadline; /* of all of it; NGX_GATEHOUSE_FETCH_TOTAL_MS */
     unsigned allow_loopback_http : 1;
     unsigned abandoned : 1;
 
@@ -43,14 +44,14 @@ struct ngx_gatehouse_fetch_s {
     void *data;
 
     /* results */
-    gh_rc_t rc; /* OK: an HTTP answer came; TOO_LONG;
-                                   UNAVAILABLE: no answer; INVALID: the URL
-                                   is not allowed; FULL: caps or breaker */
+    gh_rc_t rc; /* OK: an HTTP answer came; TOO_LONG; UNAVAILABLE: no
+                           answer; INVALID: the URL is not allowed; FULL: caps
+                           or breaker */
     long status;
     char *content_type; /* NUL-terminated; may be NULL */
-    char *body;
+    char *body;         /* NUL behind body_len bytes; may be NULL */
     size_t body_len;
-    char why[200]; /* for the log; no secrets */
+    char why[GH_CALL_WHY_MAX]; /* for the log; no secrets */
 };
 
 
@@ -68,11 +69,12 @@ ngx_gatehouse_fetch_t *ngx_gatehouse_fetch_create(gh_str_t url);
 char *ngx_gatehouse_fetch_text(gh_str_t s);
 
 /*
- * NGX_OK: the handler will be called later, once, from the event loop; it
- * destroys the call. NGX_BUSY: caps or an open breaker, rc is GH_FULL.
- * NGX_ERROR: rc is GH_INVALID (the URL is not allowed) or GH_UNAVAILABLE.
- * After these two the caller still owns it. A call under way keeps a
- * non-cancelable timer, so that an exiting worker waits for it.
+ * NGX_OK: the handler will be called later, once, from the event loop, not
+ * after the deadline; then the call is the handler's to destroy. NGX_BUSY:
+ * caps or an open breaker, rc is GH_FULL. NGX_ERROR: rc is GH_INVALID (the
+ * URL is not allowed) or GH_UNAVAILABLE. After these two the caller still
+ * owns it. A call under way keeps a non-cancelable timer, so that an exiting
+ * worker waits for it.
  */
 ngx_int_t ngx_gatehouse_fetch_start(ngx_gatehouse_fetcher_t *fetcher,
                                     ngx_gatehouse_fetch_t *f);
