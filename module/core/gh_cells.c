@@ -104,6 +104,7 @@ static void insert(gh_cells_t *t, const place_t *place, const move_t *m,
 static candidate_t choose(gh_cells_t *t, const place_t *place,
                           const move_t *m);
 static unsigned survey(bucket_t *b, const move_t *m, candidate_t *best);
+static candidate_t candidate(cell_t *cell, const move_t *m);
 static rank_t rank_of(const candidate_t *c, const move_t *m);
 static void count(_Atomic uint64_t *counter, uint64_t n);
 
@@ -366,25 +367,36 @@ choose(gh_cells_t *t, const place_t *place, const move_t *m)
 static unsigned
 survey(bucket_t *b, const move_t *m, candidate_t *best)
 {
-    unsigned room = 0;
+    *best = candidate(&b->cells[0], m);
 
-    for (size_t i = 0; i < CELLS; i++) {
-        candidate_t c = { .cell = &b->cells[i] };
+    unsigned room = best->rank != LIVE;
 
-        c.stored = atomic_load_explicit(&c.cell->stored, memory_order_acquire);
-        c.tag = atomic_load_explicit(&c.cell->tag, memory_order_relaxed);
-        c.value = c.stored ^ mix(c.tag);
-        c.rank = rank_of(&c, m);
+    for (size_t i = 1; i < CELLS; i++) {
+        candidate_t c = candidate(&b->cells[i], m);
+
         room += c.rank != LIVE;
 
-        if (i == 0 || c.rank < best->rank
-            || (c.rank == best->rank && c.value < best->value))
-        {
+        if (c.rank < best->rank
+            || (c.rank == best->rank && c.value < best->value)) {
             *best = c;
         }
     }
 
     return room;
+}
+
+
+static candidate_t
+candidate(cell_t *cell, const move_t *m)
+{
+    candidate_t c = { .cell = cell };
+
+    c.stored = atomic_load_explicit(&cell->stored, memory_order_acquire);
+    c.tag = atomic_load_explicit(&cell->tag, memory_order_relaxed);
+    c.value = c.stored ^ mix(c.tag);
+    c.rank = rank_of(&c, m);
+
+    return c;
 }
 
 

@@ -17,7 +17,7 @@
 typedef struct gh_cells_s gh_cells_t;
 
 typedef struct {
-    void (*lock)(void *ctx);   /* across processes; released for a dead one */
+    void (*lock)(void *ctx); /* across processes; released for a dead one */
     void (*unlock)(void *ctx);
     void *ctx;
 } gh_lock_t;

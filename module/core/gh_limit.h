@@ -14,8 +14,8 @@
 #include "gh_time.h"
 
 #define GH_RATE_PER_S_MAX UINT64_C(10000000)
-#define GH_QUOTA_MAX      UINT64_C(100000000000)
-#define GH_BURST_SPAN_S   UINT64_C(31622400) /* 366 days refill any bucket */
+#define GH_QUOTA_MAX UINT64_C(100000000000)
+#define GH_BURST_SPAN_S UINT64_C(31622400) /* 366 days refill any bucket */
 
 /* Clocks of the callers of one cell may differ by this much. */
 #define GH_GCRA_SKEW_NS (10 * GH_NS_PER_S)
@@ -101,9 +101,9 @@ typedef _Atomic uint64_t gh_quota_cell_t;
 
 typedef enum {
     GH_QUOTA_TAKEN = 0,
-    GH_QUOTA_LOW,       /* taken; reserve more soon */
-    GH_QUOTA_EMPTY,     /* ask the store for a reservation, then again */
-    GH_QUOTA_EXHAUSTED  /* the period's amount is used up */
+    GH_QUOTA_LOW,      /* taken; reserve more soon */
+    GH_QUOTA_EMPTY,    /* ask the store for a reservation, then again */
+    GH_QUOTA_EXHAUSTED /* the period's amount is used up */
 } gh_quota_verdict_t;
 
 /*
@@ -120,15 +120,13 @@ gh_quota_verdict_t gh_quota_take(gh_quota_cell_t *cell,
  * for an older period than the cell's is ignored while the cell has
  * something left.
  */
-void gh_quota_grant(gh_quota_cell_t *cell, uint32_t period,
-                    uint64_t granted);
+void gh_quota_grant(gh_quota_cell_t *cell, uint32_t period, uint64_t granted);
 
 /* As pure steps; *verdict and *left are set. */
 uint64_t gh_quota_take_step(uint64_t word, const gh_limit_t *limit,
                             uint32_t period, uint64_t cost,
                             gh_quota_verdict_t *verdict, uint64_t *left);
-uint64_t gh_quota_grant_step(uint64_t word, uint32_t period,
-                             uint64_t granted);
+uint64_t gh_quota_grant_step(uint64_t word, uint32_t period, uint64_t granted);
 /* For gh_cells_move with now_ns of the wall clock: the word's period is over,
  * or nothing is left to lose. */
 bool gh_quota_idle(uint64_t word, uint64_t now_ns);
@@ -139,9 +137,9 @@ uint64_t gh_quota_reservation(const gh_limit_t *limit);
 
 /* One named limit as headers show it. */
 typedef struct {
-    gh_str_t          name;
+    gh_str_t name;
     const gh_limit_t *limit;
-    gh_limit_state_t  state; /* quota: remaining; reset_ns to period end */
+    gh_limit_state_t state; /* quota: remaining; reset_ns to period end */
 } gh_limit_shown_t;
 
 /*
@@ -153,8 +151,7 @@ typedef struct {
  */
 gh_rc_t gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n,
                               gh_buf_t *out);
-gh_rc_t gh_limit_field(const gh_limit_shown_t *shown, size_t n,
-                       gh_buf_t *out);
+gh_rc_t gh_limit_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out);
 
 
 #endif

@@ -14,8 +14,8 @@
 /* One up to 64 us, 4 per power of two from there to 2^28 us (about 4.5 min),
  * one for all above. */
 #define GH_HISTOGRAM_FIRST_US 64
-#define GH_HISTOGRAM_POWERS   22
-#define GH_HISTOGRAM_BUCKETS  (1 + 4 * GH_HISTOGRAM_POWERS + 1)
+#define GH_HISTOGRAM_POWERS 22
+#define GH_HISTOGRAM_BUCKETS (1 + 4 * GH_HISTOGRAM_POWERS + 1)
 
 
 typedef struct {
@@ -26,11 +26,11 @@ typedef struct {
 
 /* What is counted per series (service, version, deployment) and worker. */
 typedef struct {
-    uint64_t       requests[6];            /* by status class; [0] other */
-    uint64_t       methods[GH_METHOD_COUNT]; /* who was let in, by method */
-    gh_histogram_t duration;               /* whole request */
-    gh_histogram_t upstream;               /* tries of this deployment */
-    uint64_t       upstream_failures;
+    uint64_t requests[6];              /* by status class; [0] other */
+    uint64_t methods[GH_METHOD_COUNT]; /* who was let in, by method */
+    gh_histogram_t duration;           /* whole request */
+    gh_histogram_t upstream;           /* tries of this deployment */
+    uint64_t upstream_failures;
 } gh_series_t;
 
 
@@ -53,21 +53,20 @@ uint64_t gh_histogram_quantile_us(const gh_histogram_t *h, unsigned percent);
  * ours and valid; texts and label values are escaped (backslash, newline, in
  * values the quote). All append whole lines or, with GH_TOO_LONG, nothing.
  */
-gh_rc_t gh_metrics_family(const char *name, const char *type,
-                          const char *help, gh_buf_t *out);
+gh_rc_t gh_metrics_family(const char *name, const char *type, const char *help,
+                          gh_buf_t *out);
 typedef struct {
     const char *name;
-    gh_str_t    value;
+    gh_str_t value;
 } gh_label_t;
-gh_rc_t gh_metrics_sample(const char *name, const gh_label_t *labels,
-                          size_t n, uint64_t value, gh_buf_t *out);
+gh_rc_t gh_metrics_sample(const char *name, const gh_label_t *labels, size_t n,
+                          uint64_t value, gh_buf_t *out);
 /*
  * Cumulative buckets at powers of two, "le" in seconds, "+Inf"; _sum in
  * seconds and _count. h is the caller's own sum: nobody writes it meanwhile.
  */
 gh_rc_t gh_metrics_histogram(const char *name, const gh_label_t *labels,
-                             size_t n, const gh_histogram_t *h,
-                             gh_buf_t *out);
+                             size_t n, const gh_histogram_t *h, gh_buf_t *out);
 
 
 #endif

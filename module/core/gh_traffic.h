@@ -14,30 +14,30 @@
 
 /* Room that is enough for every record. */
 #define GH_TRAFFIC_BYTES_MAX 3072
-#define GH_CHANGE_BYTES_MAX  9216
+#define GH_CHANGE_BYTES_MAX 9216
 
 
 typedef struct {
-    char     name[GH_NAME_MAX + 1]; /* NUL-terminated */
+    char name[GH_NAME_MAX + 1]; /* NUL-terminated */
     uint32_t weight;
 } gh_traffic_weight_t;
 
 typedef struct {
-    uint64_t            change; /* id of the change that made it; from 1 */
-    size_t              n;
+    uint64_t change; /* id of the change that made it; from 1 */
+    size_t n;
     gh_traffic_weight_t weights[GH_DEPLOYMENTS_MAX];
 } gh_traffic_t;
 
 /* One line of history; texts are cut to the room. */
 typedef struct {
-    uint64_t     id;        /* from 1, over all services */
-    int64_t      at_s;
-    char         who[64];
-    char         subject[160]; /* "traffic orders/v2", "key 7f3a" */
-    char         action[32];   /* set, switch, undo, reset, create, revoke */
-    char         reason[200];
-    uint64_t     before_change; /* the change that stood before; 0: the file */
-    bool         had_before, has_after; /* false: the policy file's weights */
+    uint64_t id; /* from 1, over all services */
+    int64_t at_s;
+    char who[64];
+    char subject[160]; /* "traffic orders/v2", "key 7f3a" */
+    char action[32];   /* set, switch, undo, reset, create, revoke */
+    char reason[200];
+    uint64_t before_change;     /* the change that stood before; 0: the file */
+    bool had_before, has_after; /* false: the policy file's weights */
     gh_traffic_t before, after;
 } gh_change_t;
 

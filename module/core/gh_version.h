@@ -13,9 +13,9 @@
 
 
 typedef enum {
-    GH_VERSION_FROM_PATH = 1,   /* first segment after the location's prefix */
-    GH_VERSION_FROM_HEADER,     /* header:NAME */
-    GH_VERSION_FROM_MEDIA_TYPE  /* application/vnd.x.v2+json, ;version=2 */
+    GH_VERSION_FROM_PATH = 1,  /* first segment after the location's prefix */
+    GH_VERSION_FROM_HEADER,    /* header:NAME */
+    GH_VERSION_FROM_MEDIA_TYPE /* application/vnd.x.v2+json, ;version=2 */
 } gh_version_from_t;
 
 /* [a-z0-9][a-z0-9._-]{0,31} */
