@@ -102,3 +102,57 @@ gh_test_kill(pid_t child)
     assert_int_equal(kill(child, SIGKILL), 0);
     (void) gh_test_wait(child);
 }
+
+
+int
+gh_test_dir_setup(void **state)
+{
+    (void) state;
+    (void) gh_test_dir();
+
+    return 0;
+}
+
+
+int
+gh_test_dir_teardown(void **state)
+{
+    (void) state;
+    gh_test_dir_end();
+
+    return 0;
+}
+
+
+void
+gh_test_steps_begin(gh_test_steps_t *s)
+{
+    assert_int_equal(pipe(s->to_child), 0);
+    assert_int_equal(pipe(s->to_parent), 0);
+}
+
+
+void
+gh_test_steps_end(gh_test_steps_t *s)
+{
+    (void) close(s->to_child[0]);
+    (void) close(s->to_child[1]);
+    (void) close(s->to_parent[0]);
+    (void) close(s->to_parent[1]);
+}
+
+
+void
+gh_test_step(int fd[2])
+{
+    (void) !write(fd[1], "x", 1);
+}
+
+
+bool
+gh_test_await(int fd[2])
+{
+    char c;
+
+    return read(fd[0], &c, 1) == 1;
+}

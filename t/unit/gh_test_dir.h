@@ -18,6 +18,10 @@ const char *gh_test_path(const char *name);
 /* Removes it with everything in it. */
 void gh_test_dir_end(void);
 
+/* The same for cmocka_unit_test_setup_teardown. */
+int gh_test_dir_setup(void **state);
+int gh_test_dir_teardown(void **state);
+
 /*
  * Runs story(ctx) in a child, which ends with its result as exit status.
  * The child has no cmocka: it returns non-zero instead of asserting.
@@ -27,6 +31,18 @@ pid_t gh_test_fork(int (*story)(void *ctx), void *ctx);
 int gh_test_wait(pid_t child);
 /* kill -9, and waits. */
 void gh_test_kill(pid_t child);
+
+
+/* Two pipes to a child: a byte is a step of the story. */
+typedef struct {
+    int to_child[2], to_parent[2];
+} gh_test_steps_t;
+
+void gh_test_steps_begin(gh_test_steps_t *s);
+void gh_test_steps_end(gh_test_steps_t *s);
+void gh_test_step(int fd[2]);
+/* False when the other side is gone. */
+bool gh_test_await(int fd[2]);
 
 
 #endif

@@ -5,7 +5,6 @@
  */
 
 #include "gh_test_lmdb.h"
-#include "gh_lmdb_inside.h"
 #include "gh_lmdb_writer.h"
 
 #include <poll.h>
@@ -193,54 +192,27 @@ a_refused_write_is_told_from_one_that_failed(void **state)
 }
 
 
-/* Holds the lock that writers share; told by bytes on a pipe. */
+/* A process that holds the lock that writers share. Forked before the first
+ * thread is there: a child of a threaded process may do little. */
 typedef struct {
-    int to[2], from[2];
+    gh_test_steps_t steps;
     pid_t pid;
 } holder_t;
 
 
-static int
-hold(void *ctx)
-{
-    holder_t *h = ctx;
-    gh_lmdb_options_t options = gh_test_lmdb_options();
-    char why[GH_LMDB_WHY], c;
-    gh_lmdb_batch_t b;
-    gh_lmdb_t *db;
-
-    if (read(h->to[0], &c, 1) != 1
-        || gh_lmdb_open(&options, &db, why, sizeof(why)) != GH_OK
-        || gh_lmdb_batch_begin(db, &b, NULL, 0) != 0
-        || write(h->from[1], "x", 1) != 1 || read(h->to[0], &c, 1) != 1)
-    {
-        return 1;
-    }
-
-    mdb_txn_abort(b.txn);
-    gh_lmdb_close(db);
-
-    return 0;
-}
-
-
-/* Before the first thread: a child of a threaded process may do little. */
 static void
 holder_fork(holder_t *h)
 {
-    assert_int_equal(pipe(h->to), 0);
-    assert_int_equal(pipe(h->from), 0);
-    h->pid = gh_test_fork(hold, h);
+    gh_test_steps_begin(&h->steps);
+    h->pid = gh_test_fork(gh_test_hold_lock, &h->steps);
 }
 
 
 static void
 holder_takes_and_stops(holder_t *h)
 {
-    char c;
-
-    assert_int_equal(write(h->to[1], "x", 1), 1);
-    assert_int_equal(read(h->from[0], &c, 1), 1);
+    gh_test_step(h->steps.to_child);
+    assert_true(gh_test_await(h->steps.to_parent));
     assert_int_equal(kill(h->pid, SIGSTOP), 0);
 }
 
@@ -249,13 +221,9 @@ static void
 holder_goes_on(holder_t *h)
 {
     assert_int_equal(kill(h->pid, SIGCONT), 0);
-    assert_int_equal(write(h->to[1], "x", 1), 1);
+    gh_test_step(h->steps.to_child);
     assert_int_equal(gh_test_wait(h->pid), 0);
-
-    for (size_t i = 0; i < 2; i++) {
-        (void) close(h->to[i]);
-        (void) close(h->from[i]);
-    }
+    gh_test_steps_end(&h->steps);
 }
 
 
@@ -370,7 +338,6 @@ stop_while_stuck(void *ctx)
     gh_lmdb_writer_t *w;
     unsigned stuck_ms = 0;
     size_t waiting;
-    char c;
 
     if (gh_lmdb_writer_start(&options, &w) != GH_OK) {
         return 1;
@@ -384,7 +351,8 @@ stop_while_stuck(void *ctx)
         (void) gh_lmdb_writer_collect(w, &report);
     }
 
-    if (write(h->to[1], "x", 1) != 1 || read(h->from[0], &c, 1) != 1) {
+    gh_test_step(h->steps.to_child);
+    if (!gh_test_await(h->steps.to_parent)) {
         return 2;
     }
 
@@ -419,8 +387,9 @@ stopping_ends_in_time_though_the_lock_is_held(void **state)
 
     assert_int_equal(gh_test_wait(child), 0);
 
-    assert_int_equal(write(h.to[1], "x", 1), 1);
+    gh_test_step(h.steps.to_child);
     assert_int_equal(gh_test_wait(h.pid), 0);
+    gh_test_steps_end(&h.steps);
 }
 
 
@@ -610,27 +579,9 @@ of_many_writes_some_withdrawn_each_is_done_once_or_never(void **state)
 }
 
 
-static int
-begin(void **state)
-{
-    (void) state;
-    (void) gh_test_dir();
-
-    return 0;
-}
-
-
-static int
-end(void **state)
-{
-    (void) state;
-    gh_test_dir_end();
-
-    return 0;
-}
-
-
-#define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define STORY(name)                                                           \
+    cmocka_unit_test_setup_teardown(name, gh_test_dir_setup,                  \
+                                    gh_test_dir_teardown)
 
 
 int
