@@ -205,7 +205,7 @@ m2_a_request_id_cannot_leave_its_place(void **state)
 static void
 the_policy_of_the_page_allows_its_style_and_nothing_else(void **state)
 {
-    char room[GH_PROBLEM_MAX], text[64];
+    char room[GH_PROBLEM_MAX], text[128];
     gh_buf_t out = GH_BUF(room), hash = GH_BUF(text);
     uint8_t digest[GH_SHA256_LEN];
     gh_str_t csp = gh_problem_csp();
