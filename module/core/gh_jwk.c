@@ -169,7 +169,7 @@ fetch_hashes(gh_jwks_t *set)
         set->md[h] = EVP_MD_fetch(NULL, gh_hash_name(h), NULL);
 
         if (set->md[h] == NULL) {
-            return gh_openssl_failure(GH_NOMEM);
+            return gh_openssl_nomem();
         }
     }
 
@@ -244,7 +244,7 @@ prepare(const gh_jwks_t *set, gh_jwk_entry_t *e)
         e->ready[alg] = prepare_one(set, e->jwk.pkey, info);
 
         if (e->ready[alg] == NULL) {
-            return gh_openssl_failure(GH_INVALID);
+            return gh_openssl_nomem(); /* a sound key: nothing to refuse */
         }
     }
 
@@ -367,16 +367,44 @@ gh_jwks_any_kid(const gh_jwks_t *set)
 
 
 gh_rc_t
-gh_openssl_failure(gh_rc_t refusal)
+gh_openssl_nomem(void)
 {
-    gh_rc_t rc = refusal;
+    ERR_clear_error();
+    return GH_NOMEM;
+}
+
+
+gh_rc_t
+gh_openssl_failure(int lib)
+{
+    gh_rc_t rc = GH_NOMEM;
     unsigned long error;
 
     while ((error = ERR_get_error()) != 0) {
         if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
-            rc = GH_NOMEM;
+            return gh_openssl_nomem();
+        }
+
+        /* a common error only passes on what another part has said */
+        if (ERR_GET_LIB(error) == lib && !ERR_COMMON_ERROR(error)) {
+            rc = GH_INVALID;
         }
     }
 
     return rc;
+}
+
+
+gh_rc_t
+gh_openssl_refusal(void)
+{
+    unsigned long error;
+
+    while ((error = ERR_get_error()) != 0) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+            return gh_openssl_nomem();
+        }
+    }
+
+    return GH_INVALID;
 }

@@ -96,7 +96,8 @@ gh_rc_t gh_jwks_from_secret(gh_str_t secret, const gh_alloc_t *a,
  * A set of one public key or certificate in PEM, held to the same bounds.
  * Tokens may call it by any kid. Of a certificate only the key is looked at:
  * who names the file vouches for it. GH_INVALID: anything else, also a
- * private key or a second block; GH_TOO_LONG, GH_NOMEM.
+ * private key or a second block (and what OpenSSL's decoders could not read
+ * for want of memory, which they do not tell apart); GH_TOO_LONG, GH_NOMEM.
  */
 gh_rc_t gh_jwks_from_pem(gh_str_t pem, const gh_alloc_t *a, gh_jwks_t **out);
 void gh_jwks_destroy(gh_jwks_t *set); /* NULL is fine; wipes secrets */

@@ -47,10 +47,12 @@ gh_jwk_build(EVP_PKEY *pkey, gh_alg_t alg, gh_str_t kid, gh_buf_t *out)
         return rc;
     }
 
-    if (EVP_PKEY_is_a(pkey, "RSA")) {
+    int type = EVP_PKEY_get_base_id(pkey);
+
+    if (type == EVP_PKEY_RSA) {
         rc = add_rsa(pkey, out);
 
-    } else if (EVP_PKEY_is_a(pkey, "EC")) {
+    } else if (type == EVP_PKEY_EC) {
         rc = add_ec(pkey, algs, out);
 
     } else {
@@ -147,7 +149,7 @@ add_ed25519(const EVP_PKEY *pkey, gh_buf_t *out)
     size_t len = sizeof(x);
 
     if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_nomem();
     }
 
     gh_rc_t rc = add_text("kty", GH_STR("OKP"), out);
@@ -169,7 +171,7 @@ add_number(const EVP_PKEY *pkey, const char *param, const char *name,
     BIGNUM *n = NULL;
 
     if (EVP_PKEY_get_bn_param(pkey, param, &n) != 1) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_nomem();
     }
 
     int size = len == 0 ? BN_num_bytes(n) : (int) len;

@@ -257,7 +257,7 @@ import_okp(const json_t *jwk, EVP_PKEY **out)
     *out = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL,
                                           (unsigned char *) buf.data, buf.len);
 
-    return *out != NULL ? GH_OK : gh_openssl_failure(GH_INVALID);
+    return *out != NULL ? GH_OK : gh_openssl_nomem();
 }
 
 
@@ -275,7 +275,7 @@ from_params(const char *type, OSSL_PARAM_BLD *bld, EVP_PKEY **out)
                || EVP_PKEY_fromdata(ctx, out, EVP_PKEY_PUBLIC_KEY, params)
                       <= 0)
     {
-        rc = gh_openssl_failure(GH_INVALID);
+        rc = gh_openssl_failure(ERR_LIB_EC); /* RSA refuses nothing here */
     }
 
     OSSL_PARAM_free(params);
@@ -287,19 +287,21 @@ from_params(const char *type, OSSL_PARAM_BLD *bld, EVP_PKEY **out)
 gh_rc_t
 gh_jwk_admit(EVP_PKEY *pkey, gh_algs_t *algs)
 {
-    if (EVP_PKEY_is_a(pkey, "RSA")) {
+    /* EVP_PKEY_is_a() allocates, and says "no" when it cannot */
+    switch (EVP_PKEY_get_base_id(pkey)) {
+
+    case EVP_PKEY_RSA:
         return admit_rsa(pkey, algs);
-    }
 
-    if (EVP_PKEY_is_a(pkey, "EC")) {
+    case EVP_PKEY_EC:
         return admit_ec(pkey, algs);
-    }
 
-    if (EVP_PKEY_is_a(pkey, "ED25519")) {
+    case EVP_PKEY_ED25519:
         return admit_ed25519(pkey, algs);
-    }
 
-    return GH_INVALID;
+    default:
+        return GH_INVALID;
+    }
 }
 
 
@@ -312,7 +314,7 @@ admit_rsa(const EVP_PKEY *pkey, gh_algs_t *algs)
     if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1
         || EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
     {
-        rc = gh_openssl_failure(GH_INVALID);
+        rc = gh_openssl_nomem();
 
     } else if (!is_sound_rsa(n, e) || is_roca(n)) {
         rc = GH_INVALID;
@@ -378,7 +380,7 @@ admit_ec(EVP_PKEY *pkey, gh_algs_t *algs)
     int explicit_params = 0;
 
     if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     const gh_curve_t *curve = gh_curve_by_group((gh_str_t){ group, len });
@@ -400,7 +402,7 @@ admit_ec(EVP_PKEY *pkey, gh_algs_t *algs)
     EVP_PKEY_CTX_free(ctx);
 
     *algs = 1u << curve->alg;
-    return sound ? GH_OK : gh_openssl_failure(GH_INVALID);
+    return sound ? GH_OK : gh_openssl_failure(ERR_LIB_EC);
 }
 
 
@@ -411,7 +413,7 @@ admit_ed25519(const EVP_PKEY *pkey, gh_algs_t *algs)
     size_t len = sizeof(y);
 
     if (EVP_PKEY_get_raw_public_key(pkey, y, &len) != 1 || len != sizeof(y)) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_nomem();
     }
 
     *algs = 1u << GH_ALG_EDDSA;

@@ -45,7 +45,7 @@ gh_jwks_from_pem(gh_str_t pem, const gh_alloc_t *a, gh_jwks_t **out)
     clear_block(&b);
 
     if (pkey == NULL) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     /* decoders leave traces of the formats they tried in vain */
@@ -62,7 +62,7 @@ read_only_block(gh_str_t pem, block_t *b)
     BIO *bio = BIO_new_mem_buf(pem.data, (int) pem.len);
 
     if (bio == NULL) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     int found = PEM_read_bio(bio, &b->name, &b->header, &b->der, &b->len) == 1;
@@ -78,7 +78,7 @@ read_only_block(gh_str_t pem, block_t *b)
     /* a header means that the block is encrypted */
     if (!found || more || !at_end || b->header[0] != '\0') {
         clear_block(b);
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     ERR_clear_error();

@@ -50,10 +50,17 @@ gh_rc_t gh_jwk_import(const json_t *jwk, gh_jwk_t *out);
 gh_rc_t gh_jwk_admit(EVP_PKEY *pkey, gh_algs_t *algs);
 
 /*
- * What a failure of OpenSSL was: GH_NOMEM when memory ran out, else
- * `refusal`. Empties the error queue.
+ * What a failure of OpenSSL was; each empties the error queue.
+ *
+ *   _nomem    what can only fail for want of memory: GH_NOMEM
+ *   _failure  GH_INVALID when `lib` (ERR_LIB_EC, ...) gave a reason, else
+ *             GH_NOMEM: it does not always say that memory ran out, but it
+ *             says why it refuses
+ *   _refusal  GH_INVALID unless it says that memory ran out
  */
-gh_rc_t gh_openssl_failure(gh_rc_t refusal);
+gh_rc_t gh_openssl_nomem(void);
+gh_rc_t gh_openssl_failure(int lib);
+gh_rc_t gh_openssl_refusal(void);
 
 
 #endif

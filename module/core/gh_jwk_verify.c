@@ -23,6 +23,7 @@ static gh_rc_t verify_eddsa(EVP_PKEY *pkey, gh_str_t input,
                             gh_str_t signature);
 static gh_rc_t verify_hmac(const gh_jwk_t *key, const EVP_MD *md,
                            gh_str_t input, gh_str_t signature);
+static gh_rc_t verdict(int verified, gh_family_t family);
 static const unsigned char *bytes(gh_str_t s);
 
 
@@ -104,7 +105,7 @@ verify_hash(const gh_jwks_t *set, const gh_jwk_entry_t *e, gh_alg_t alg,
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(e->ready[alg]);
 
     if (ctx == NULL) {
-        return gh_openssl_failure(GH_NOMEM);
+        return gh_openssl_nomem();
     }
 
     int verified = EVP_PKEY_verify(ctx, bytes(signature), signature.len, sum,
@@ -112,7 +113,7 @@ verify_hash(const gh_jwks_t *set, const gh_jwk_entry_t *e, gh_alg_t alg,
 
     EVP_PKEY_CTX_free(ctx);
 
-    return verified == 1 ? GH_OK : gh_openssl_failure(GH_DENIED);
+    return verdict(verified, gh_alg_info(alg)->family);
 }
 
 
@@ -127,7 +128,7 @@ digest(const EVP_MD *md, gh_str_t input, unsigned char *out)
 
     EVP_MD_CTX_free(ctx);
 
-    return done ? GH_OK : gh_openssl_failure(GH_NOMEM);
+    return done ? GH_OK : gh_openssl_nomem();
 }
 
 
@@ -157,7 +158,7 @@ verify_eddsa(EVP_PKEY *pkey, gh_str_t input, gh_str_t signature)
                != 1)
     {
         EVP_MD_CTX_free(ctx);
-        return gh_openssl_failure(GH_NOMEM);
+        return gh_openssl_nomem();
     }
 
     int verified = EVP_DigestVerify(ctx, bytes(signature), signature.len,
@@ -165,7 +166,7 @@ verify_eddsa(EVP_PKEY *pkey, gh_str_t input, gh_str_t signature)
 
     EVP_MD_CTX_free(ctx);
 
-    return verified == 1 ? GH_OK : gh_openssl_failure(GH_DENIED);
+    return verdict(verified, GH_FAMILY_EDDSA);
 }
 
 
@@ -180,12 +181,33 @@ verify_hmac(const gh_jwk_t *key, const EVP_MD *md, gh_str_t input,
              input.len, mac, &len)
         == NULL)
     {
-        return gh_openssl_failure(GH_NOMEM);
+        return gh_openssl_nomem();
     }
 
     return len == signature.len && gh_equal_secret(mac, signature.data, len)
                ? GH_OK
                : GH_DENIED;
+}
+
+
+/*
+ * A wrong signature or no memory to look at it? RSA says what is wrong with
+ * one; the others say no without a word.
+ */
+static gh_rc_t
+verdict(int verified, gh_family_t family)
+{
+    if (verified == 1) {
+        return GH_OK;
+    }
+
+    if (ERR_peek_error() == 0) {
+        return family == GH_FAMILY_RSA || family == GH_FAMILY_PSS ? GH_NOMEM
+                                                                  : GH_DENIED;
+    }
+
+    return gh_openssl_failure(ERR_LIB_RSA) == GH_INVALID ? GH_DENIED
+                                                         : GH_NOMEM;
 }
 
 

@@ -107,7 +107,7 @@ gh_rc_t gh_jwt_verify(const gh_jwt_t *jwt, const gh_jwks_t *keys,
  * the header {"alg":...,"typ":"JWT","kid":...}. kid may be empty; pkey is
  * borrowed, for HS* it is an HMAC key. All or nothing.
  *
- * GH_INVALID   alg and key do not go together
+ * GH_INVALID   alg and key do not go together, or OpenSSL would not sign
  * GH_TOO_LONG  does not fit out->cap
  * GH_NOMEM
  */

@@ -108,24 +108,26 @@ goes_with(const gh_alg_info_t *info, const EVP_PKEY *pkey)
     char group[32];
     size_t len = 0;
 
+    int type = EVP_PKEY_get_base_id(pkey);
+
     switch (info->family) {
 
     case GH_FAMILY_RSA:
     case GH_FAMILY_PSS:
-        return EVP_PKEY_is_a(pkey, "RSA");
+        return type == EVP_PKEY_RSA;
 
     case GH_FAMILY_ECDSA:
-        return EVP_PKEY_is_a(pkey, "EC")
+        return type == EVP_PKEY_EC
                && EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len)
                       == 1
                && gh_str_eq((gh_str_t){ group, len },
                             gh_str(info->curve->group));
 
     case GH_FAMILY_EDDSA:
-        return EVP_PKEY_is_a(pkey, "ED25519");
+        return type == EVP_PKEY_ED25519;
 
     case GH_FAMILY_HMAC:
-        return EVP_PKEY_is_a(pkey, "HMAC");
+        return type == EVP_PKEY_HMAC || EVP_PKEY_is_a(pkey, "HMAC");
 
     default:
         return false;
@@ -165,7 +167,7 @@ make_signature(const gh_alg_info_t *info, EVP_PKEY *pkey, gh_str_t input,
     size_t len = out->cap;
 
     if (ctx == NULL) {
-        return gh_openssl_failure(GH_NOMEM);
+        return gh_openssl_nomem();
     }
 
     gh_rc_t rc = set_up(ctx, info, pkey);
@@ -175,7 +177,7 @@ make_signature(const gh_alg_info_t *info, EVP_PKEY *pkey, gh_str_t input,
                           (const unsigned char *) input.data, input.len)
                != 1)
     {
-        rc = gh_openssl_failure(GH_INVALID);
+        rc = gh_openssl_refusal();
     }
 
     EVP_MD_CTX_free(ctx);
@@ -197,7 +199,7 @@ set_up(EVP_MD_CTX *ctx, const gh_alg_info_t *info, EVP_PKEY *pkey)
 
     if (EVP_DigestSignInit_ex(ctx, &pkey_ctx, hash, NULL, NULL, pkey, NULL)
         != 1) {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     if (info->family == GH_FAMILY_PSS
@@ -206,7 +208,7 @@ set_up(EVP_MD_CTX *ctx, const gh_alg_info_t *info, EVP_PKEY *pkey)
                                                 RSA_PSS_SALTLEN_DIGEST)
                    <= 0))
     {
-        return gh_openssl_failure(GH_INVALID);
+        return gh_openssl_refusal();
     }
 
     return GH_OK;
