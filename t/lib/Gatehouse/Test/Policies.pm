@@ -114,13 +114,16 @@ sub changed_policies {
 
     my $before = $self->generation;
     $self->write_policies;
-    $self->wait_for(sub { $self->generation > $before }, 10,
-                    'the new policies are in force');
+    $self->wait_for(sub {
+        my $now = $self->status->{policies};
+        die "policies refused: $now->{error}\n" if $now->{invalid};
+        return $now->{generation} > $before;
+    }, 10, 'the new policies are in force');
     return $self;
 }
 
 
-# Number of the policy set that every worker uses.
+# Number of the policy set in force.
 sub generation {
     my ($self) = @_;
     my $policies = $self->status->{policies} || {};
