@@ -21,25 +21,28 @@ typedef struct {
     uint64_t v0, v1, v2, v3;
 } sip_t;
 
-typedef struct {
-    SHA256_CTX inner, outer;
-} hmac_t;
-
 
 static void sip_rounds(sip_t *s, unsigned n);
 static uint64_t rotate(uint64_t x, unsigned bits);
 static uint64_t load_le64(const char *p);
 static gh_rc_t decode64(gh_str_t text, uint8_t own, gh_buf_t *out);
 static void write64(const unsigned char *in, size_t len, char *out);
-static gh_rc_t encode64(gh_str_t bytes, const char *extra, bool pad,
+static gh_rc_t encode64(gh_str_t bytes, const char *letters, bool pad,
                         gh_buf_t *out);
+static void add_letters(gh_buf_t *out, const char *letters,
+                        const unsigned char *in, size_t n);
 static int digit16(char c);
-static void hmac_init(hmac_t *h, gh_str_t key);
-static void hmac_final(hmac_t *h, uint8_t out[GH_SHA256_LEN]);
+static void absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad,
+                   uint32_t state[8]);
+static void resume(SHA256_CTX *ctx, const uint32_t state[8]);
+static void finish(SHA256_CTX *ctx, const gh_hmac_key_t *k,
+                   uint8_t out[GH_SHA256_LEN]);
 
 
-static const char alphanumeric[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "abcdefghijklmnopqrstuvwxyz0123456789";
+static const char url_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char classic_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /*
  * Letter to digit for both alphabets of RFC 4648: sections 4 and 5 share all
@@ -155,7 +158,7 @@ gh_base64url_decode(gh_str_t text, gh_buf_t *out)
 gh_rc_t
 gh_base64url_encode(gh_str_t bytes, gh_buf_t *out)
 {
-    return encode64(bytes, "-_", false, out);
+    return encode64(bytes, url_letters, false, out);
 }
 
 
@@ -177,7 +180,7 @@ gh_base64_decode(gh_str_t text, gh_buf_t *out)
 gh_rc_t
 gh_base64_encode(gh_str_t bytes, gh_buf_t *out)
 {
-    return encode64(bytes, "+/", true, out);
+    return encode64(bytes, classic_letters, true, out);
 }
 
 
@@ -252,12 +255,11 @@ write64(const unsigned char *in, size_t len, char *out)
 
 
 static gh_rc_t
-encode64(gh_str_t bytes, const char *extra, bool pad, gh_buf_t *out)
+encode64(gh_str_t bytes, const char *letters, bool pad, gh_buf_t *out)
 {
+    const unsigned char *in = (const unsigned char *) bytes.data;
     size_t room = out->cap - out->len;
     size_t tail = bytes.len % 3;
-    uint32_t bits = 0;
-    unsigned n = 0;
 
     if (bytes.len / 3 > room / 4
         || (tail == 0 ? 0
@@ -268,27 +270,40 @@ encode64(gh_str_t bytes, const char *extra, bool pad, gh_buf_t *out)
         return GH_TOO_LONG;
     }
 
-    for (size_t i = 0; i < bytes.len || n > 0;) {
-        if (n < 6 && i < bytes.len) {
-            bits = (bits << 8 | (unsigned char) bytes.data[i++]) & 0xffff;
-            n += 8;
-
-        } else if (n < 6) {
-            bits <<= 6 - n;
-            n = 6;
-        }
-
-        n -= 6;
-        uint32_t digit = bits >> n & 63;
-        out->data[out->len++] =
-            digit < 62 ? alphanumeric[digit] : extra[digit - 62];
+    for (size_t i = 0; i < bytes.len - tail; i += 3) {
+        add_letters(out, letters, in + i, 3);
     }
 
-    for (size_t i = tail; pad && tail != 0 && i < 3; i++) {
+    if (tail > 0) {
+        add_letters(out, letters, in + bytes.len - tail, tail);
+    }
+
+    for (; pad && tail % 3 != 0; tail++) {
         out->data[out->len++] = '=';
     }
 
     return GH_OK;
+}
+
+
+/* One more letter than the 1 to 3 bytes in `in`. */
+static void
+add_letters(gh_buf_t *out, const char *letters, const unsigned char *in,
+            size_t n)
+{
+    uint32_t bits = (uint32_t) in[0] << 16;
+
+    if (n > 1) {
+        bits |= (uint32_t) in[1] << 8;
+    }
+
+    if (n > 2) {
+        bits |= in[2];
+    }
+
+    for (size_t i = 0; i <= n; i++) {
+        out->data[out->len++] = letters[bits >> (18 - 6 * i) & 63];
+    }
 }
 
 
@@ -374,16 +389,16 @@ gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN])
 void
 gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN])
 {
-    hmac_t h;
+    gh_hmac_key_t k;
 
-    hmac_init(&h, key);
-    (void) SHA256_Update(&h.inner, s.data, s.len);
-    hmac_final(&h, out);
+    gh_hmac_key_init(&k, key);
+    gh_hmac_keyed(&k, s, out);
+    OPENSSL_cleanse(&k, sizeof(k));
 }
 
 
-static void
-hmac_init(hmac_t *h, gh_str_t key)
+void
+gh_hmac_key_init(gh_hmac_key_t *k, gh_str_t key)
 {
     uint8_t block[SHA256_CBLOCK] = { 0 };
 
@@ -394,30 +409,59 @@ hmac_init(hmac_t *h, gh_str_t key)
         memcpy(block, key.data, key.len);
     }
 
-    for (size_t i = 0; i < sizeof(block); i++) {
-        block[i] ^= 0x36;
-    }
-
-    (void) SHA256_Init(&h->inner);
-    (void) SHA256_Update(&h->inner, block, sizeof(block));
-
-    for (size_t i = 0; i < sizeof(block); i++) {
-        block[i] ^= 0x36 ^ 0x5c;
-    }
-
-    (void) SHA256_Init(&h->outer);
-    (void) SHA256_Update(&h->outer, block, sizeof(block));
+    absorb(block, 0x36, k->inner);
+    absorb(block, 0x5c, k->outer);
     OPENSSL_cleanse(block, sizeof(block));
 }
 
 
+/* The state of SHA-256 behind the first block, which is all key. */
 static void
-hmac_final(hmac_t *h, uint8_t out[GH_SHA256_LEN])
+absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad, uint32_t state[8])
 {
-    (void) SHA256_Final(out, &h->inner);
-    (void) SHA256_Update(&h->outer, out, GH_SHA256_LEN);
-    (void) SHA256_Final(out, &h->outer);
-    OPENSSL_cleanse(h, sizeof(*h));
+    uint8_t padded[SHA256_CBLOCK];
+    SHA256_CTX ctx;
+
+    for (size_t i = 0; i < sizeof(padded); i++) {
+        padded[i] = block[i] ^ pad;
+    }
+
+    (void) SHA256_Init(&ctx);
+    (void) SHA256_Update(&ctx, padded, sizeof(padded));
+    memcpy(state, ctx.h, sizeof(ctx.h));
+    OPENSSL_cleanse(&ctx, sizeof(ctx));
+    OPENSSL_cleanse(padded, sizeof(padded));
+}
+
+
+void
+gh_hmac_keyed(const gh_hmac_key_t *k, gh_str_t s, uint8_t out[GH_SHA256_LEN])
+{
+    SHA256_CTX ctx;
+
+    resume(&ctx, k->inner);
+    (void) SHA256_Update(&ctx, s.data, s.len);
+    finish(&ctx, k, out);
+}
+
+
+static void
+resume(SHA256_CTX *ctx, const uint32_t state[8])
+{
+    (void) SHA256_Init(ctx);
+    memcpy(ctx->h, state, sizeof(ctx->h));
+    ctx->Nl = SHA256_CBLOCK * 8; /* bits so far */
+}
+
+
+static void
+finish(SHA256_CTX *ctx, const gh_hmac_key_t *k, uint8_t out[GH_SHA256_LEN])
+{
+    (void) SHA256_Final(out, ctx);
+    resume(ctx, k->outer);
+    (void) SHA256_Update(ctx, out, GH_SHA256_LEN);
+    (void) SHA256_Final(out, ctx);
+    OPENSSL_cleanse(ctx, sizeof(*ctx));
 }
 
 
@@ -426,25 +470,24 @@ gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info, uint8_t *out,
                size_t len)
 {
     uint8_t prk[GH_SHA256_LEN], block[GH_SHA256_LEN];
-    gh_str_t extracted = { (const char *) prk, sizeof(prk) };
-    uint8_t counter = 0;
-    hmac_t h;
+    gh_hmac_key_t extracted;
+    SHA256_CTX ctx;
 
     if (len > 255 * sizeof(block)) {
         return GH_TOO_LONG;
     }
 
     gh_hmac_sha256(salt, key, prk);
+    gh_hmac_key_init(&extracted, (gh_str_t){ (char *) prk, sizeof(prk) });
 
-    while (len > 0) {
+    for (uint8_t i = 1; len > 0; i++) {
         size_t n = len < sizeof(block) ? len : sizeof(block);
 
-        hmac_init(&h, extracted);
-        (void) SHA256_Update(&h.inner, block, counter > 0 ? sizeof(block) : 0);
-        counter++;
-        (void) SHA256_Update(&h.inner, info.data, info.len);
-        (void) SHA256_Update(&h.inner, &counter, 1);
-        hmac_final(&h, block);
+        resume(&ctx, extracted.inner);
+        (void) SHA256_Update(&ctx, block, i > 1 ? sizeof(block) : 0);
+        (void) SHA256_Update(&ctx, info.data, info.len);
+        (void) SHA256_Update(&ctx, &i, 1);
+        finish(&ctx, &extracted, block);
 
         memcpy(out, block, n);
         out += n;
@@ -453,6 +496,7 @@ gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info, uint8_t *out,
 
     OPENSSL_cleanse(prk, sizeof(prk));
     OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(&extracted, sizeof(extracted));
     return GH_OK;
 }
 

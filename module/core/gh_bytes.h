@@ -38,6 +38,18 @@ void gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN]);
 void gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN]);
 
 /*
+ * The same for a key that is used often: what the key alone decides, made
+ * once. As secret as the key; wiped by whoever holds it.
+ */
+typedef struct {
+    uint32_t inner[8], outer[8];
+} gh_hmac_key_t;
+
+void gh_hmac_key_init(gh_hmac_key_t *k, gh_str_t key);
+void gh_hmac_keyed(const gh_hmac_key_t *k, gh_str_t s,
+                   uint8_t out[GH_SHA256_LEN]);
+
+/*
  * HKDF-SHA-256 (RFC 5869): len bytes made from key for the purpose `info`.
  * GH_TOO_LONG above 255 * 32 bytes.
  */

@@ -6,7 +6,6 @@
  */
 
 #include "gh_secret.h"
-#include "gh_bytes.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -32,6 +31,7 @@ static bool is_space(char c);
 static bool long_enough(gh_str_t key);
 static bool all_zero(gh_str_t s);
 static bool all_of(gh_str_t s, const char *letters);
+static void derive_key(gh_str_t root, const char *label, gh_hmac_key_t *out);
 static void derive(gh_str_t root, const char *label, uint8_t *out, size_t len);
 static void name_key(const gh_secret_key_t *root, gh_purpose_t purpose,
                      gh_str_t name, uint8_t out[GH_SECRET_LEN]);
@@ -79,8 +79,8 @@ gh_secret_add(gh_secret_t *s, gh_str_t file_text)
     gh_secret_key_t *key = &s->keys[s->n++];
 
     for (unsigned i = 0; i < GH_PURPOSE_COUNT; i++) {
-        derive(root, labels[i].mac, key->mac[i], GH_SECRET_LEN);
-        derive(root, labels[i].seal, key->seal[i], GH_SECRET_LEN);
+        derive_key(root, labels[i].mac, &key->mac[i]);
+        derive_key(root, labels[i].seal, &key->seal[i]);
     }
 
     derive(root, "gatehouse 1 id", id, sizeof(id));
@@ -172,6 +172,17 @@ all_of(gh_str_t s, const char *letters)
     }
 
     return true;
+}
+
+
+static void
+derive_key(gh_str_t root, const char *label, gh_hmac_key_t *out)
+{
+    uint8_t key[GH_SECRET_LEN];
+
+    derive(root, label, key, sizeof(key));
+    gh_hmac_key_init(out, (gh_str_t){ (char *) key, sizeof(key) });
+    OPENSSL_cleanse(key, sizeof(key));
 }
 
 
@@ -270,9 +281,7 @@ static void
 name_key(const gh_secret_key_t *root, gh_purpose_t purpose, gh_str_t name,
          uint8_t out[GH_SECRET_LEN])
 {
-    gh_str_t key = { (const char *) root->seal[purpose], GH_SECRET_LEN };
-
-    gh_hmac_sha256(key, name, out);
+    gh_hmac_keyed(&root->seal[purpose], name, out);
 }
 
 
@@ -424,8 +433,6 @@ gh_secret_mac(const gh_secret_t *s, unsigned i, gh_purpose_t purpose,
         return GH_INVALID;
     }
 
-    gh_str_t key = { (const char *) s->keys[i].mac[purpose], GH_SECRET_LEN };
-
-    gh_hmac_sha256(key, text, out);
+    gh_hmac_keyed(&s->keys[i].mac[purpose], text, out);
     return GH_OK;
 }

@@ -8,7 +8,7 @@
 #ifndef GH_SECRET_H
 #define GH_SECRET_H
 
-#include "gh.h"
+#include "gh_bytes.h"
 
 #define GH_SECRET_LEN 32
 #define GH_SECRET_KEYS_MAX 4
@@ -27,8 +27,8 @@ typedef enum {
 
 
 typedef struct {
-    uint8_t mac[GH_PURPOSE_COUNT][GH_SECRET_LEN];
-    uint8_t seal[GH_PURPOSE_COUNT][GH_SECRET_LEN];
+    gh_hmac_key_t mac[GH_PURPOSE_COUNT];
+    gh_hmac_key_t seal[GH_PURPOSE_COUNT]; /* gives each name its key */
     uint32_t id;            /* public, stands in front of what is sealed */
     uint8_t fingerprint[8]; /* public */
 } gh_secret_key_t;

@@ -145,16 +145,16 @@ every_purpose_has_keys_of_its_own(void **state)
 {
     (void) state;
     gh_secret_t s = secret_of(ROOT, NULL);
-    const uint8_t *all[2 * GH_PURPOSE_COUNT];
+    const gh_hmac_key_t *all[2 * GH_PURPOSE_COUNT];
 
     for (unsigned i = 0; i < GH_PURPOSE_COUNT; i++) {
-        all[2 * i] = s.keys[0].mac[i];
-        all[2 * i + 1] = s.keys[0].seal[i];
+        all[2 * i] = &s.keys[0].mac[i];
+        all[2 * i + 1] = &s.keys[0].seal[i];
     }
 
     for (unsigned i = 0; i < 2 * GH_PURPOSE_COUNT; i++) {
         for (unsigned j = 0; j < i; j++) {
-            assert_memory_not_equal(all[i], all[j], GH_SECRET_LEN);
+            assert_memory_not_equal(all[i], all[j], sizeof(*all[i]));
         }
     }
 }
