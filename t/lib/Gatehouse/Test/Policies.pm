@@ -77,7 +77,6 @@ sub consumer_entry {
 
 
 # Writes documents: members of one document, or 'name.json' => document/text.
-# A running gateway is waited for until it uses them.
 sub write_policies {
     my ($self, %more) = @_;
     return $self if !$self->{policies};
@@ -108,18 +107,30 @@ sub remove_policy {
 }
 
 
-sub changed_policies {
-    my ($self) = @_;
+# Writes them (see write_policies) and waits until they are in force.
+sub apply_policies {
+    my ($self, %more) = @_;
+    my $before = $self->{nginx} ? $self->generation : 0;
+
+    $self->write_policies(%more);
     return $self if !$self->{nginx};
 
-    my $before = $self->generation;
-    $self->write_policies;
-    $self->wait_for(sub {
-        my $now = $self->status->{policies};
-        die "policies refused: $now->{error}\n" if $now->{invalid};
-        return $now->{generation} > $before;
-    }, 10, 'the new policies are in force');
+    my $refused = '';
+    my $applied = eval {
+        $self->wait_for(sub {
+            my $now = $self->status->{policies};
+            $refused = $now->{invalid} ? "refused: $now->{error}" : '';
+            return $now->{generation} > $before;
+        }, 10, 'the new policies are in force');
+    };
+    die "$@$refused\n" if !$applied;
     return $self;
+}
+
+
+sub changed_policies {
+    my ($self) = @_;
+    return $self->{nginx} ? $self->apply_policies : $self;
 }
 
 
