@@ -13,9 +13,12 @@ clean("no file has more than $LINES_MAX lines", [ @c, @perl ],
       [ map { my $n = lines($_); $n > $LINES_MAX ? "$_: $n" : () }
         grep { !/\bcorpus\b/ } @c, @perl ]);
 
-clean('C has no tab, no space at the end of a line, none over 79', \@c,
+# Code that clang-format cannot break may be longer than 79; prose may not.
+clean('C has no tab, no space at the end of a line, no long comment', \@c,
       [ each_line(\@c, sub {
-            /\t/ || / $/ || length > 79 && !m{https?://} }) ]);
+            my $prose = m{^\s*/?[*]} || m{/[*].*[*]/\s*$};
+            /\t/ || / $/ || length > ($prose ? 79 : 99) && !m{https?://}
+        }) ]);
 
 clean('C has no // comment', \@c,
       [ each_line(\@c, sub {
