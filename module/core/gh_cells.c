@@ -338,12 +338,13 @@ insert(gh_cells_t *t, const place_t *place, const move_t *m, uint64_t value)
 
     uint64_t tag = place->id | ((c.tag + 1) & TURN);
 
+    /* first: a take-over of a tag that was never counted would go below 0 */
+    count(&t->used, c.rank == FREE ? 1 : 0);
+    count(&t->evictions, c.rank == LIVE ? 1 : 0);
+
     atomic_store_explicit(&c.cell->tag, tag, memory_order_release);
     atomic_store_explicit(&c.cell->stored, value ^ mix(tag),
                           memory_order_release);
-
-    count(&t->used, c.rank == FREE ? 1 : 0);
-    count(&t->evictions, c.rank == LIVE ? 1 : 0);
 }
 
 

@@ -251,6 +251,7 @@ killed_processes_lose_nothing_they_had_finished(void **state)
     }
 
     assert_int_equal(atomic_load(&journal->strays), 0);
+    assert_in_range(gh_test_cells_stats(t).used, STAY, 32 + KILLS + PROCESSES);
 
     /* and the table goes on */
     worker_t w = { .table = t, .seed = 5 };

@@ -58,6 +58,7 @@ a_v_before_the_number_makes_no_other_version(void **state)
     assert_false(gh_version_same(GH_STR("vv2"), GH_STR("v2")));
     assert_false(gh_version_same(GH_STR("beta"), GH_STR("vbeta")));
     assert_false(gh_version_same(GH_STR("v"), GH_STR("")));
+    assert_false(gh_version_same(GH_STR("v-1"), GH_STR("-1")));
 }
 
 
