@@ -1,22 +1,13 @@
 /*
- * Texts of bytes: base64url (RFC 4648 section 5, no padding, strict), base62,
- * hexadecimal, and the two hashes used inside: SipHash-2-4 for tables that
- * outsiders can fill, SHA-256 and HMAC for everything that proves something.
+ * Texts of bytes: base64url (RFC 4648 section 5, no padding, strict), base64
+ * and hexadecimal. Includes the hashes, whose bytes these texts mostly are.
  */
 
 #ifndef GH_BYTES_H
 #define GH_BYTES_H
 
-#include "gh.h"
+#include "gh_hash.h"
 
-
-/* 16 random bytes made once per process or per table. */
-typedef struct {
-    uint64_t k0, k1;
-} gh_sipkey_t;
-
-
-uint64_t gh_siphash(const gh_sipkey_t *key, gh_str_t s);
 
 /*
  * Strict: no padding, no white space, no characters outside the alphabet,
@@ -31,33 +22,6 @@ gh_rc_t gh_base64_decode(gh_str_t text, gh_buf_t *out);
 gh_rc_t gh_base64_encode(gh_str_t bytes, gh_buf_t *out);
 gh_rc_t gh_hex_decode(gh_str_t text, gh_buf_t *out);  /* either case */
 gh_rc_t gh_hex_encode(gh_str_t bytes, gh_buf_t *out); /* lower case */
-
-/* Low-level SHA-256: no fetch, no allocation, cannot fail. */
-void gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN]);
-/* HMAC-SHA-256 (RFC 2104), same properties. */
-void gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN]);
-
-/*
- * The same for a key that is used often: what the key alone decides, made
- * once. As secret as the key; wiped by whoever holds it.
- */
-typedef struct {
-    uint32_t inner[8], outer[8];
-} gh_hmac_key_t;
-
-void gh_hmac_key_init(gh_hmac_key_t *k, gh_str_t key);
-void gh_hmac_keyed(const gh_hmac_key_t *k, gh_str_t s,
-                   uint8_t out[GH_SHA256_LEN]);
-
-/*
- * HKDF-SHA-256 (RFC 5869): len bytes made from key for the purpose `info`.
- * GH_TOO_LONG above 255 * 32 bytes.
- */
-gh_rc_t gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info,
-                       uint8_t *out, size_t len);
-
-/* Constant time over len. */
-bool gh_equal_secret(const void *a, const void *b, size_t len);
 
 
 #endif

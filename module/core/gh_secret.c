@@ -6,6 +6,7 @@
  */
 
 #include "gh_secret.h"
+#include "gh_bytes.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>

@@ -8,7 +8,7 @@
 #ifndef GH_SECRET_H
 #define GH_SECRET_H
 
-#include "gh_bytes.h"
+#include "gh_hash.h"
 
 #define GH_SECRET_LEN 32
 #define GH_SECRET_KEYS_MAX 4

@@ -1,0 +1,238 @@
+/*
+ * The hashes used inside: SipHash-2-4 (Aumasson and Bernstein), SHA-256
+ * (FIPS 180-4), HMAC (RFC 2104) and HKDF (RFC 5869) on it.
+ */
+
+/*
+ * The low-level SHA-256 neither fetches nor allocates and costs a seventh of
+ * the one-shot call; OpenSSL 3 deprecates it in favour of EVP, so this file
+ * alone is told not to warn.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "gh_hash.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+
+typedef struct {
+    uint64_t v0, v1, v2, v3;
+} sip_t;
+
+
+static void sip_rounds(sip_t *s, unsigned n);
+static uint64_t rotate(uint64_t x, unsigned bits);
+static uint64_t load_le64(const char *p);
+static void absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad,
+                   uint32_t state[8]);
+static void resume(SHA256_CTX *ctx, const uint32_t state[8]);
+static void finish(SHA256_CTX *ctx, const gh_hmac_key_t *k,
+                   uint8_t out[GH_SHA256_LEN]);
+
+
+uint64_t
+gh_siphash(const gh_sipkey_t *key, gh_str_t s)
+{
+    sip_t s4 = { UINT64_C(0x736f6d6570736575) ^ key->k0,
+                 UINT64_C(0x646f72616e646f6d) ^ key->k1,
+                 UINT64_C(0x6c7967656e657261) ^ key->k0,
+                 UINT64_C(0x7465646279746573) ^ key->k1 };
+
+    size_t whole = s.len - s.len % 8;
+    uint64_t last = (uint64_t) s.len << 56;
+
+    for (size_t i = 0; i < whole; i += 8) {
+        uint64_t m = load_le64(s.data + i);
+
+        s4.v3 ^= m;
+        sip_rounds(&s4, 2);
+        s4.v0 ^= m;
+    }
+
+    for (size_t i = whole; i < s.len; i++) {
+        last |= (uint64_t) (unsigned char) s.data[i] << (8 * (i - whole));
+    }
+
+    s4.v3 ^= last;
+    sip_rounds(&s4, 2);
+    s4.v0 ^= last;
+
+    s4.v2 ^= 0xff;
+    sip_rounds(&s4, 4);
+
+    return s4.v0 ^ s4.v1 ^ s4.v2 ^ s4.v3;
+}
+
+
+static void
+sip_rounds(sip_t *s, unsigned n)
+{
+    while (n-- > 0) {
+        s->v0 += s->v1;
+        s->v2 += s->v3;
+        s->v1 = rotate(s->v1, 13) ^ s->v0;
+        s->v3 = rotate(s->v3, 16) ^ s->v2;
+        s->v0 = rotate(s->v0, 32);
+
+        s->v2 += s->v1;
+        s->v0 += s->v3;
+        s->v1 = rotate(s->v1, 17) ^ s->v2;
+        s->v3 = rotate(s->v3, 21) ^ s->v0;
+        s->v2 = rotate(s->v2, 32);
+    }
+}
+
+
+static uint64_t
+rotate(uint64_t x, unsigned bits)
+{
+    return (x << bits) | (x >> (64 - bits));
+}
+
+
+static uint64_t
+load_le64(const char *p)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        n |= (uint64_t) (unsigned char) p[i] << (8 * i);
+    }
+
+    return n;
+}
+
+
+void
+gh_sha256(gh_str_t s, uint8_t out[GH_SHA256_LEN])
+{
+    SHA256_CTX ctx;
+
+    (void) SHA256_Init(&ctx);
+    (void) SHA256_Update(&ctx, s.data, s.len);
+    (void) SHA256_Final(out, &ctx);
+    OPENSSL_cleanse(&ctx, sizeof(ctx));
+}
+
+
+void
+gh_hmac_sha256(gh_str_t key, gh_str_t s, uint8_t out[GH_SHA256_LEN])
+{
+    gh_hmac_key_t k;
+
+    gh_hmac_key_init(&k, key);
+    gh_hmac_keyed(&k, s, out);
+    OPENSSL_cleanse(&k, sizeof(k));
+}
+
+
+void
+gh_hmac_key_init(gh_hmac_key_t *k, gh_str_t key)
+{
+    uint8_t block[SHA256_CBLOCK] = { 0 };
+
+    if (key.len > sizeof(block)) {
+        gh_sha256(key, block);
+
+    } else if (key.len > 0) {
+        memcpy(block, key.data, key.len);
+    }
+
+    absorb(block, 0x36, k->inner);
+    absorb(block, 0x5c, k->outer);
+    OPENSSL_cleanse(block, sizeof(block));
+}
+
+
+/* The state of SHA-256 behind the first block, which is all key. */
+static void
+absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad, uint32_t state[8])
+{
+    uint8_t padded[SHA256_CBLOCK];
+    SHA256_CTX ctx;
+
+    for (size_t i = 0; i < sizeof(padded); i++) {
+        padded[i] = block[i] ^ pad;
+    }
+
+    (void) SHA256_Init(&ctx);
+    (void) SHA256_Update(&ctx, padded, sizeof(padded));
+    memcpy(state, ctx.h, sizeof(ctx.h));
+    OPENSSL_cleanse(&ctx, sizeof(ctx));
+    OPENSSL_cleanse(padded, sizeof(padded));
+}
+
+
+void
+gh_hmac_keyed(const gh_hmac_key_t *k, gh_str_t s, uint8_t out[GH_SHA256_LEN])
+{
+    SHA256_CTX ctx;
+
+    resume(&ctx, k->inner);
+    (void) SHA256_Update(&ctx, s.data, s.len);
+    finish(&ctx, k, out);
+}
+
+
+static void
+resume(SHA256_CTX *ctx, const uint32_t state[8])
+{
+    (void) SHA256_Init(ctx);
+    memcpy(ctx->h, state, sizeof(ctx->h));
+    ctx->Nl = SHA256_CBLOCK * 8; /* bits so far */
+}
+
+
+static void
+finish(SHA256_CTX *ctx, const gh_hmac_key_t *k, uint8_t out[GH_SHA256_LEN])
+{
+    (void) SHA256_Final(out, ctx);
+    resume(ctx, k->outer);
+    (void) SHA256_Update(ctx, out, GH_SHA256_LEN);
+    (void) SHA256_Final(out, ctx);
+    OPENSSL_cleanse(ctx, sizeof(*ctx));
+}
+
+
+gh_rc_t
+gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info, uint8_t *out,
+               size_t len)
+{
+    uint8_t prk[GH_SHA256_LEN], block[GH_SHA256_LEN];
+    gh_hmac_key_t extracted;
+    SHA256_CTX ctx;
+
+    if (len > 255 * sizeof(block)) {
+        return GH_TOO_LONG;
+    }
+
+    gh_hmac_sha256(salt, key, prk);
+    gh_hmac_key_init(&extracted, (gh_str_t){ (char *) prk, sizeof(prk) });
+
+    for (uint8_t i = 1; len > 0; i++) {
+        size_t n = len < sizeof(block) ? len : sizeof(block);
+
+        resume(&ctx, extracted.inner);
+        (void) SHA256_Update(&ctx, block, i > 1 ? sizeof(block) : 0);
+        (void) SHA256_Update(&ctx, info.data, info.len);
+        (void) SHA256_Update(&ctx, &i, 1);
+        finish(&ctx, &extracted, block);
+
+        memcpy(out, block, n);
+        out += n;
+        len -= n;
+    }
+
+    OPENSSL_cleanse(prk, sizeof(prk));
+    OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(&extracted, sizeof(extracted));
+    return GH_OK;
+}
+
+
+bool
+gh_equal_secret(const void *a, const void *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
+}
