@@ -7,7 +7,7 @@ SANITIZE ?=
 
 ifneq ($(filter-out 0 no,$(SANITIZE)),)
 override BUILD := $(BUILD)-asan
-CONFIGURE_FLAGS += --sanitize=address,undefined
+override CONFIGURE_FLAGS += --sanitize=address,undefined
 endif
 
 export GH_BUILD := $(abspath $(BUILD))
