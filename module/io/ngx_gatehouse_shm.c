@@ -36,6 +36,7 @@ static gh_cells_t *shm_cells(ngx_shm_zone_t *zone, size_t bytes);
 static void shm_lock(void *ctx);
 static void shm_unlock(void *ctx);
 
+static ngx_uint_t claim_holds(uint64_t word);
 static uint64_t claim_now(void);
 static ngx_uint_t process_is_gone(ngx_pid_t pid);
 static ngx_uint_t slot_of_caller(ngx_gatehouse_shm_t *shm);
@@ -258,22 +259,31 @@ shm_cells(ngx_shm_zone_t *zone, size_t bytes)
 ngx_int_t
 ngx_gatehouse_claim(ngx_gatehouse_claim_t *claim, ngx_msec_t span)
 {
-    uint64_t now = claim_now(), word, pid, mine;
+    uint64_t word = claim->word, mine;
 
-    mine = (uint64_t) ngx_pid << CLAIM_BITS;
-    word = claim->word;
-    pid = word >> CLAIM_BITS;
-
-    if (word != 0 && pid != (uint64_t) ngx_pid && (word & CLAIM_MASK) > now
-        && !process_is_gone((ngx_pid_t) pid))
-    {
+    if (claim_holds(word) && word >> CLAIM_BITS != (uint64_t) ngx_pid) {
         return NGX_BUSY;
     }
 
-    return ngx_atomic_cmp_set(&claim->word, word,
-                              mine | ((now + span) & CLAIM_MASK))
-               ? NGX_OK
-               : NGX_BUSY;
+    mine = (uint64_t) ngx_pid << CLAIM_BITS;
+    mine |= (claim_now() + span) & CLAIM_MASK;
+
+    return ngx_atomic_cmp_set(&claim->word, word, mine) ? NGX_OK : NGX_BUSY;
+}
+
+
+ngx_uint_t
+ngx_gatehouse_claimed(const ngx_gatehouse_claim_t *claim)
+{
+    return claim_holds(claim->word);
+}
+
+
+static ngx_uint_t
+claim_holds(uint64_t word)
+{
+    return word != 0 && (word & CLAIM_MASK) > claim_now()
+           && !process_is_gone((ngx_pid_t) (word >> CLAIM_BITS));
 }
 
 

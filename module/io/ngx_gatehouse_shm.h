@@ -79,6 +79,8 @@ typedef struct {
     ngx_gatehouse_counters_t *counters; /* [slot] */
     ngx_atomic_t degraded_since[8];     /* epoch s, 0: not degraded */
 
+    time_t bad_until_s; /* 0 or when the last bad credential is forgiven */
+
     ngx_atomic_t keys_serial;
     void *keys; /* of ngx_gatehouse_keys.c; slab */
 } ngx_gatehouse_shm_t;
@@ -104,6 +106,8 @@ gh_lock_t ngx_gatehouse_shm_lock(ngx_shm_zone_t *zone);
  * at once, a stuck one when its span is over. */
 ngx_int_t ngx_gatehouse_claim(ngx_gatehouse_claim_t *claim, ngx_msec_t span);
 void ngx_gatehouse_claim_release(ngx_gatehouse_claim_t *claim);
+/* Somebody alive, perhaps the caller, holds it now. */
+ngx_uint_t ngx_gatehouse_claimed(const ngx_gatehouse_claim_t *claim);
 
 /* The caller's own slot, cheap enough for every request. Never NULL. */
 ngx_gatehouse_counters_t *ngx_gatehouse_counters(ngx_gatehouse_shm_t *shm);
