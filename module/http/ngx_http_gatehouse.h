@@ -1,0 +1,496 @@
+/*
+ * What the files of the HTTP room share: configuration of the three levels,
+ * the state that one request carries along the corridor, and the stations'
+ * entry points in the order in which they are called.
+ */
+
+#ifndef NGX_HTTP_GATEHOUSE_H
+#define NGX_HTTP_GATEHOUSE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "gh_apikey.h"
+#include "gh_choose.h"
+#include "gh_header.h"
+#include "gh_image.h"
+#include "gh_jwt.h"
+#include "gh_limit.h"
+#include "gh_logline.h"
+#include "gh_principal.h"
+#include "gh_rules.h"
+#include "gh_secret.h"
+#include "gh_target.h"
+#include "gh_trace.h"
+#include "gh_traffic.h"
+#include "ngx_gatehouse_keys.h"
+#include "ngx_gatehouse_policies.h"
+#include "ngx_gatehouse_quota.h"
+#include "ngx_gatehouse_records.h"
+#include "ngx_gatehouse_shm.h"
+#include "ngx_gatehouse_store.h"
+
+#define NGX_HTTP_GATEHOUSE_CHARGES_MAX 16
+#define NGX_HTTP_GATEHOUSE_ID_WORDS 3 /* trace id and parent id */
+#define NGX_HTTP_GATEHOUSE_SOURCE_LEN 16
+#define NGX_HTTP_GATEHOUSE_ISSUERS_MAX 8 /* on one line */
+
+
+typedef struct ngx_http_gatehouse_tokens_s ngx_http_gatehouse_tokens_t;
+typedef struct ngx_http_gatehouse_token_entry_s
+    ngx_http_gatehouse_token_entry_t;
+
+
+/* gatehouse_token_issuer NAME { ... } */
+typedef struct {
+    ngx_str_t name;
+    ngx_str_t issuer;
+    ngx_array_t *audiences; /* gh_str_t */
+    gh_algs_t algs;
+    ngx_str_t groups_claim; /* JSON pointer or name */
+    ngx_str_t scope_claim;
+    ngx_str_t name_claim, email_claim;
+    time_t skew_s;
+    gh_jwt_policy_t policy; /* of the above */
+    ngx_gatehouse_keys_source_t keys;
+    u_char *file; /* where it was declared */
+    ngx_uint_t line;
+} ngx_http_gatehouse_issuer_t;
+
+
+/* gatehouse_authenticate ...; what a location asks for */
+typedef struct {
+    ngx_uint_t methods[GH_METHOD_COUNT]; /* in order */
+    ngx_uint_t n_methods;
+    ngx_http_gatehouse_issuer_t *issuers[NGX_HTTP_GATEHOUSE_ISSUERS_MAX];
+    ngx_uint_t n_issuers;
+    unsigned off : 1;
+    unsigned optional : 1;
+    unsigned api_key : 1; /* is one of the methods */
+} ngx_http_gatehouse_authenticate_t;
+
+/* gatehouse_limit name=... or plan */
+typedef struct {
+    unsigned plan : 1;
+    ngx_str_t name;
+    gh_limit_t limit;
+    ngx_http_complex_value_t *key; /* NULL: the source address */
+    u_char *file;                  /* where the name was first used */
+    ngx_uint_t line;
+} ngx_http_gatehouse_limit_t;
+
+/* One principal header that a location sends. */
+typedef struct {
+    ngx_str_t name;
+    u_char *lowcase;
+    ngx_uint_t hash;
+    gh_part_t part;
+} ngx_http_gatehouse_header_t;
+
+/* A verified token that a worker remembers, and the principal it makes. */
+struct ngx_http_gatehouse_token_entry_s {
+    ngx_queue_t queue;                      /* least recently used last */
+    ngx_http_gatehouse_token_entry_t *next; /* of its bucket */
+    uint64_t hash;
+    gh_str_t text; /* compared whole */
+    json_t *claims;
+    ngx_http_gatehouse_issuer_t *issuer; /* the policy it is bound to */
+    uint64_t keys_version;
+    uint64_t generation; /* for which consumer holds */
+    uint32_t consumer;
+    gh_principal_t principal; /* strings live in claims, pool */
+    ngx_pool_t *pool;
+    ngx_uint_t refs; /* requests and the table */
+};
+
+/* What the configuration walk judges: one per block that was merged. */
+typedef struct {
+    ngx_http_core_srv_conf_t *cscf;
+    ngx_http_core_loc_conf_t *clcf;
+    void *glcf;
+    ngx_str_t file;
+    ngx_uint_t line;
+    unsigned server : 1; /* the server level itself */
+} ngx_http_gatehouse_place_t;
+
+
+typedef struct {
+    size_t memory;
+    ngx_shm_zone_t *zone;
+    ngx_gatehouse_policies_conf_t policies_conf;
+    ngx_gatehouse_store_conf_t store_conf;
+    gh_secret_t *secret;
+    ngx_array_t issuers;              /* issuer_t * */
+    ngx_array_t limits;               /* limit_t *: named */
+    ngx_array_t places;               /* place_t */
+    ngx_array_t upstreams;            /* ngx_str_t */
+    ngx_array_t issuer_names;         /* ngx_str_t */
+    ngx_array_t key_sources;          /* keys_source_t * */
+    gh_header_set_t *principal_names; /* union of them all */
+    ngx_array_t *default_headers;     /* header_t */
+    ngx_http_upstream_srv_conf_t *router;
+    ngx_http_upstream_main_conf_t *umcf;
+    ngx_int_t request_id_index; /* of $request_id */
+    unsigned used : 1;          /* any directive of ours
+                                                       that needs a worker's
+                                                       rooms */
+    unsigned store_set : 1;
+
+    /* of one worker, made in init_process */
+    ngx_gatehouse_store_t *store;
+    ngx_gatehouse_records_t *records;
+    ngx_gatehouse_fetcher_t *fetcher;
+    ngx_gatehouse_keys_t *keys;
+    ngx_gatehouse_policies_t *policies;
+    ngx_gatehouse_quota_t *quota;
+    ngx_gatehouse_shm_t *shm;
+    ngx_gatehouse_counters_t *counters;
+    ngx_http_gatehouse_tokens_t *tokens;
+    uint64_t id_counter;
+    gh_sipkey_t id_key[NGX_HTTP_GATEHOUSE_ID_WORDS];
+    gh_lock_t cells_lock;
+    ngx_queue_t bound;      /* images bound */
+    time_t refusals_second; /* the error log's bound */
+    ngx_uint_t refusals_logged, refusals_silent;
+} ngx_http_gatehouse_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t *trusted; /* ngx_cidr_t; whose forwarding
+                                               headers are believed */
+    unsigned used : 1;    /* some location has a word */
+} ngx_http_gatehouse_srv_conf_t;
+
+
+typedef struct {
+    ngx_http_gatehouse_authenticate_t *authenticate;
+    ngx_array_t *rule_lines; /* ngx_array_t of gh_str_t */
+    gh_str_t rules;
+    ngx_array_t *limits; /* limit_t * */
+    ngx_http_gatehouse_limit_t *bad_credentials;
+    ngx_flag_t bad_credentials_off;
+    ngx_http_complex_value_t *service;
+    ngx_str_t api_key_header;
+    ngx_str_t api_key_query;        /* empty: not looked at */
+    gh_target_flags_t target_allow; /* NGX_CONF_UNSET_UINT */
+    ngx_uint_t target_allow_set;
+    ngx_array_t *headers; /* header_t */
+    ngx_flag_t forward_credentials;
+    ngx_str_t request_id_header;
+    ngx_http_gatehouse_header_t request_id_out;
+    ngx_array_t *request_id_trusted; /* ngx_cidr_t */
+    ngx_flag_t status;
+    ngx_array_t *status_allow; /* ngx_cidr_t */
+
+    /* where the block opened, for messages */
+    ngx_str_t file;
+    ngx_uint_t line;
+    unsigned own_authenticate : 1;
+    unsigned own_authorize : 1;
+    unsigned own_limit : 1;
+} ngx_http_gatehouse_loc_conf_t;
+
+
+/* One deployment and one version of an image, bound to this cycle. */
+typedef struct {
+    ngx_http_upstream_srv_conf_t *upstream;
+    ngx_uint_t series;
+} ngx_http_gatehouse_deployment_t;
+
+typedef struct {
+    gh_choice_t *choices; /* weights now in force */
+    uint64_t change;      /* id; 0: the file's weights */
+    uint64_t name_hash;   /* of its traffic record */
+    unsigned fresh : 1;   /* equals the store's */
+    unsigned loaded : 1;
+} ngx_http_gatehouse_weights_t;
+
+typedef struct {
+    ngx_queue_t queue; /* of the worker's */
+    ngx_pool_t *pool;
+    ngx_http_gatehouse_deployment_t *deployments; /* by index */
+    ngx_http_gatehouse_weights_t *weights;        /* by version index */
+    uint32_t n_versions;
+} ngx_http_gatehouse_bound_t;
+
+
+/* A charge already made, so that it is made once per request. */
+typedef struct {
+    uint64_t hash;
+    uint64_t taken_ns; /* monotonic */
+    int64_t taken_at_s;
+    gh_limit_shown_t shown;
+    unsigned taken : 1;
+    unsigned pending : 1; /* until all limits admit */
+} ngx_http_gatehouse_charge_t;
+
+
+/* The state one main request carries along the corridor. It lives in the
+ * request's pool and is found again after internal redirects. */
+typedef struct {
+    ngx_http_request_t *request;
+    ngx_http_gatehouse_main_conf_t *gmcf;
+    uint64_t began_ns;
+    ngx_gatehouse_image_t *image; /* held */
+
+    /* receive */
+    ngx_str_t request_id;
+    uint64_t id_words[NGX_HTTP_GATEHOUSE_ID_WORDS];
+    u_char own_id[32];
+    u_char traceparent[GH_TRACEPARENT_LEN + 1];
+    ngx_str_t original_target;
+    gh_target_flags_t target_flags;
+
+    /* resolve */
+    ngx_str_t service_name;
+    const gh_image_service_t *service;
+    const gh_image_version_t *version;
+    ngx_http_gatehouse_loc_conf_t *resolved_for;
+    size_t strip;       /* length of "/v1" to take out */
+    size_t strip_at;    /* where in the path */
+    size_t version_end; /* of its name in resolved_uri;
+                                                  0: not from the path */
+    ngx_str_t resolved_uri;
+
+    /* authenticate */
+    gh_principal_t principal;
+    ngx_http_gatehouse_authenticate_t *authenticated_by;
+    ngx_http_gatehouse_token_entry_t *token; /* held */
+
+    /* limit */
+    ngx_http_gatehouse_charge_t charges[NGX_HTTP_GATEHOUSE_CHARGES_MAX];
+    ngx_uint_t n_charges;
+    uint64_t retry_ns;
+
+    /* choose */
+    const gh_image_deployment_t *deployment;
+    ngx_str_t sticky_cookie; /* to be set, or empty */
+
+    /* forward */
+    ngx_uint_t n_forwarded; /* principal headers */
+
+    /* what it came to */
+    gh_reason_t reason;
+    uint64_t duration_us;
+    gh_buf_t body; /* of a refusal */
+    ngx_uint_t keys_tries;
+
+    /* awaits: one at a time */
+    ngx_gatehouse_records_waiter_t record_waiter;
+    ngx_gatehouse_keys_waiter_t keys_waiter;
+    ngx_gatehouse_quota_waiter_t quota_waiter;
+
+    unsigned cleaned : 1; /* headers, in this pass */
+    unsigned trace_continued : 1;
+    unsigned judged : 1; /* access has decided */
+    unsigned bad_charged : 1;
+    unsigned waiting : 1;
+    unsigned recorded : 1;
+    unsigned answered : 1; /* header filter was here */
+    unsigned page : 1;     /* the refusal is ours */
+    unsigned body_sent : 1;
+} ngx_http_gatehouse_request_t;
+
+
+extern ngx_module_t ngx_http_gatehouse_module;
+
+
+static ngx_inline gh_str_t
+ngx_http_gatehouse_gh(ngx_str_t s)
+{
+    gh_str_t out;
+
+    out.data = (const char *) s.data;
+    out.len = s.len;
+
+    return out;
+}
+
+
+static ngx_inline ngx_str_t
+ngx_http_gatehouse_ngx(gh_str_t s)
+{
+    ngx_str_t out;
+
+    out.data = (u_char *) (uintptr_t) s.data;
+    out.len = s.len;
+
+    return out;
+}
+
+
+/* state: made on first use; NULL without memory. _find never makes one. */
+ngx_http_gatehouse_request_t *ngx_http_gatehouse_request(
+    ngx_http_request_t *r);
+ngx_http_gatehouse_request_t *ngx_http_gatehouse_request_find(
+    ngx_http_request_t *r);
+/* Suspends the phase handler until a waiter wakes it. */
+ngx_int_t ngx_http_gatehouse_suspend(ngx_http_gatehouse_request_t *gr);
+void ngx_http_gatehouse_wake(void *data);
+/* Sets the reason and gives the status that refuses the request. */
+ngx_int_t ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr,
+                                    gh_reason_t reason);
+
+/* stations */
+ngx_int_t ngx_http_gatehouse_receive(ngx_http_request_t *r,
+                                     ngx_uint_t server_rewrite);
+ngx_int_t ngx_http_gatehouse_resolve(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_apikey(ngx_http_gatehouse_request_t *gr,
+                                    ngx_str_t *text);
+ngx_int_t ngx_http_gatehouse_token(ngx_http_gatehouse_request_t *gr,
+                                   ngx_str_t *text);
+ngx_int_t ngx_http_gatehouse_authorize(ngx_http_gatehouse_request_t *gr);
+const gh_image_plan_t *ngx_http_gatehouse_plan(
+    ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_limit_bad_check(ngx_http_gatehouse_request_t *gr);
+void ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_admit(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_choose(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_record(ngx_http_request_t *r);
+void ngx_http_gatehouse_answer_init(void);
+/* Appends one header to the answer; name outlives the request. */
+ngx_int_t ngx_http_gatehouse_answer_add(ngx_http_request_t *r,
+                                        const char *name, size_t len,
+                                        ngx_str_t *value);
+ngx_int_t ngx_http_gatehouse_answer_set(ngx_http_request_t *r, ngx_str_t *name,
+                                        ngx_str_t *value);
+ngx_int_t ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
+                                           ngx_uint_t trusted);
+/* Where the successor version of this request's version is: "/api/v2/x"
+ * when versions are in the path, else empty. */
+gh_str_t ngx_http_gatehouse_successor(ngx_http_gatehouse_request_t *gr);
+
+/* headers of a request: removal without holes, see ..._headers.c */
+typedef ngx_int_t (*ngx_http_gatehouse_drop_pt)(void *data,
+                                                ngx_table_elt_t *h);
+ngx_int_t ngx_http_gatehouse_headers_drop(ngx_http_request_t *r,
+                                          ngx_http_gatehouse_drop_pt drop,
+                                          void *data);
+/* nginx's own pointer to a header that goes away. */
+void ngx_http_gatehouse_headers_forget(ngx_http_request_t *r,
+                                       ngx_table_elt_t *h);
+/* The first header of that name, NULL when there is none. */
+ngx_table_elt_t *ngx_http_gatehouse_header_named(ngx_http_request_t *r,
+                                                 ngx_str_t *name);
+ngx_table_elt_t *ngx_http_gatehouse_headers_push(ngx_http_request_t *r,
+                                                 ngx_str_t *name,
+                                                 u_char *lowcase,
+                                                 ngx_uint_t hash,
+                                                 ngx_str_t *value);
+
+/* the source address as limits know it: v4, or the /64 of v6 */
+ngx_str_t ngx_http_gatehouse_source(ngx_connection_t *c,
+                                    u_char buf[NGX_HTTP_GATEHOUSE_SOURCE_LEN]);
+
+/* token cache of a worker */
+ngx_http_gatehouse_tokens_t *ngx_http_gatehouse_tokens_create(
+    ngx_cycle_t *cycle, ngx_uint_t max);
+void ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t);
+/* Borrowed; NULL when it is not there. */
+ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_find(
+    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text);
+/* Takes claims over, also on failure (NULL: no memory). */
+ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_add(
+    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,
+    json_t *claims, ngx_http_gatehouse_issuer_t *issuer);
+void ngx_http_gatehouse_tokens_drop(ngx_http_gatehouse_tokens_t *t,
+                                    ngx_http_gatehouse_token_entry_t *entry);
+void ngx_http_gatehouse_token_release(ngx_http_gatehouse_token_entry_t *entry);
+
+/* records of the store as stations ask for them */
+gh_rc_t ngx_http_gatehouse_lookup(ngx_http_gatehouse_request_t *gr,
+                                  gh_kind_t kind, gh_str_t name,
+                                  gh_str_t *value, uint64_t *stamp);
+ngx_int_t ngx_http_gatehouse_not_asked(ngx_http_gatehouse_request_t *gr,
+                                       gh_rc_t rc);
+/* The principal becomes that consumer; GH_DENIED: it is suspended. */
+gh_rc_t ngx_http_gatehouse_be_consumer(ngx_http_gatehouse_request_t *gr,
+                                       const gh_image_consumer_t *consumer);
+/* A browser's own signed name for choose. */
+ngx_int_t ngx_http_gatehouse_sticky_cookie(ngx_http_gatehouse_request_t *gr,
+                                           gh_str_t *key);
+/* How many cookies have that name; *value is the first one's. */
+ngx_uint_t ngx_http_gatehouse_cookie(ngx_http_request_t *r, ngx_str_t *name,
+                                     ngx_str_t *value);
+/* How many query arguments have that name; *value is the last one's. */
+ngx_uint_t ngx_http_gatehouse_argument(ngx_str_t args, ngx_str_t *name,
+                                       ngx_str_t *value);
+
+/* binding of an image to this cycle */
+ngx_int_t ngx_http_gatehouse_bind(void *data, ngx_gatehouse_image_t *image);
+void ngx_http_gatehouse_unbind(void *data, ngx_gatehouse_image_t *image);
+void ngx_http_gatehouse_weights_follow(void *data,
+                                       const gh_store_change_t *line);
+ngx_int_t ngx_http_gatehouse_router_init(ngx_conf_t *cf);
+
+/* configuration */
+char *ngx_http_gatehouse_cidrs(ngx_conf_t *cf, ngx_uint_t first,
+                               ngx_array_t **out);
+ngx_array_t *ngx_http_gatehouse_default_headers(ngx_conf_t *cf);
+ngx_int_t ngx_http_gatehouse_header_add(ngx_conf_t *cf, ngx_str_t *name,
+                                        gh_part_t part, ngx_array_t *headers);
+ngx_int_t ngx_http_gatehouse_header_make(ngx_pool_t *pool, ngx_str_t *name,
+                                         ngx_http_gatehouse_header_t *header);
+char *ngx_http_gatehouse_rules_take(ngx_conf_t *cf,
+                                    gh_rules_builder_t *builder,
+                                    gh_str_t *out);
+/* "file:PATH": true and the path. */
+ngx_uint_t ngx_http_gatehouse_file_word(ngx_str_t *word, ngx_str_t *path);
+/* Empty, wiped with the pool. */
+gh_secret_t *ngx_http_gatehouse_secret_create(ngx_pool_t *pool);
+/* "name=value" words: true when value[i] begins with name and '='; *rest is
+ * what follows. */
+ngx_uint_t ngx_http_gatehouse_option(ngx_str_t *word, const char *name,
+                                     ngx_str_t *rest);
+void *ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_gatehouse_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_gatehouse_create_srv_conf(ngx_conf_t *cf);
+char *ngx_http_gatehouse_merge_srv_conf(ngx_conf_t *cf, void *parent,
+                                        void *child);
+void *ngx_http_gatehouse_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent,
+                                        void *child);
+ngx_int_t ngx_http_gatehouse_guard(ngx_conf_t *cf);
+ngx_int_t ngx_http_gatehouse_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_gatehouse_status_handler(ngx_http_request_t *r);
+
+char *ngx_http_gatehouse_set_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
+                                          void *conf);
+char *ngx_http_gatehouse_set_authorize(ngx_conf_t *cf, ngx_command_t *cmd,
+                                       void *conf);
+char *ngx_http_gatehouse_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+                                   void *conf);
+char *ngx_http_gatehouse_set_bad_credentials(ngx_conf_t *cf,
+                                             ngx_command_t *cmd, void *conf);
+char *ngx_http_gatehouse_set_service(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+char *ngx_http_gatehouse_set_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+char *ngx_http_gatehouse_set_principal_headers(ngx_conf_t *cf,
+                                               ngx_command_t *cmd, void *conf);
+char *ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+char *ngx_http_gatehouse_set_request_id(ngx_conf_t *cf, ngx_command_t *cmd,
+                                        void *conf);
+char *ngx_http_gatehouse_set_target(ngx_conf_t *cf, ngx_command_t *cmd,
+                                    void *conf);
+char *ngx_http_gatehouse_set_trusted_proxies(ngx_conf_t *cf,
+                                             ngx_command_t *cmd, void *conf);
+char *ngx_http_gatehouse_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
+                                    void *conf);
+char *ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
+                                          void *conf);
+char *ngx_http_gatehouse_set_secret(ngx_conf_t *cf, ngx_command_t *cmd,
+                                    void *conf);
+char *ngx_http_gatehouse_set_policies(ngx_conf_t *cf, ngx_command_t *cmd,
+                                      void *conf);
+char *ngx_http_gatehouse_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
+                                   void *conf);
+
+
+#endif

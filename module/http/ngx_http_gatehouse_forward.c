@@ -1,0 +1,475 @@
+/*
+ * Station forward: the service behind learns who is calling, gets the
+ * request's id, and does not get our credentials unless the location says so.
+ * A header that goes away gives its slot to one that comes.
+ */
+
+#include "ngx_http_gatehouse.h"
+
+#define NGX_HTTP_GATEHOUSE_SLOTS 8
+#define NGX_HTTP_GATEHOUSE_VALUE_MAX 8192
+#define NGX_HTTP_GATEHOUSE_VALUES_ROOM 512
+
+
+/* Headers that go away, and where values are written. */
+typedef struct {
+    ngx_http_request_t *r;
+    ngx_http_gatehouse_request_t *gr;
+    ngx_http_gatehouse_loc_conf_t *glcf;
+    ngx_table_elt_t *slots[NGX_HTTP_GATEHOUSE_SLOTS];
+    ngx_uint_t n_slots;
+    ngx_uint_t left; /* dropped beyond the slots */
+    gh_buf_t values;
+} ngx_http_gatehouse_forward_t;
+
+
+static void ngx_http_gatehouse_forward_take(ngx_http_gatehouse_forward_t *f);
+static ngx_uint_t ngx_http_gatehouse_forward_goes(
+    ngx_http_gatehouse_forward_t *f, ngx_table_elt_t *h);
+static ngx_int_t ngx_http_gatehouse_forward_principal(
+    ngx_http_gatehouse_forward_t *f);
+static ngx_int_t ngx_http_gatehouse_forward_add(
+    ngx_http_gatehouse_forward_t *f, ngx_http_gatehouse_header_t *header,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_gatehouse_forward_value(
+    ngx_http_gatehouse_forward_t *f, gh_part_t part, ngx_str_t *value);
+static ngx_int_t ngx_http_gatehouse_forward_empty(void *data,
+                                                  ngx_table_elt_t *h);
+static ngx_int_t ngx_http_gatehouse_forward_query(
+    ngx_http_gatehouse_forward_t *f);
+static ngx_int_t ngx_http_gatehouse_forward_strip(
+    ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_cut(ngx_pool_t *pool, ngx_str_t *s,
+                                        size_t at, size_t len);
+static size_t ngx_http_gatehouse_without_argument(ngx_str_t *args,
+                                                  ngx_str_t *name,
+                                                  u_char *out);
+
+
+static ngx_http_gatehouse_header_t ngx_http_gatehouse_trace_header = {
+    ngx_string("traceparent"), (u_char *) "traceparent", 1, GH_PART_COUNT
+};
+
+
+ngx_int_t
+ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_str_t value;
+    ngx_http_gatehouse_forward_t f;
+
+    ngx_memzero(&f, sizeof(ngx_http_gatehouse_forward_t));
+    f.r = gr->request;
+    f.gr = gr;
+    f.glcf = ngx_http_get_module_loc_conf(f.r, ngx_http_gatehouse_module);
+
+    ngx_http_gatehouse_forward_take(&f);
+
+    if (ngx_http_gatehouse_forward_add(&f, &f.glcf->request_id_out,
+                                       &gr->request_id)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.data = gr->traceparent;
+    value.len = GH_TRACEPARENT_LEN;
+
+    if (ngx_http_gatehouse_forward_add(&f, &ngx_http_gatehouse_trace_header,
+                                       &value)
+            != NGX_OK
+        || ngx_http_gatehouse_forward_principal(&f) != NGX_OK
+        || ngx_http_gatehouse_forward_query(&f) != NGX_OK
+        || ngx_http_gatehouse_forward_strip(gr) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (f.n_slots == 0 && f.left == 0) {
+        return NGX_OK;
+    }
+
+    while (f.n_slots > 0) {
+        f.slots[--f.n_slots]->key.len = 0;
+    }
+
+    if (ngx_http_gatehouse_headers_drop(f.r, ngx_http_gatehouse_forward_empty,
+                                        NULL)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_empty(void *data, ngx_table_elt_t *h)
+{
+    return h->key.len == 0;
+}
+
+
+/* Collects the headers that must not reach the service. */
+
+static void
+ngx_http_gatehouse_forward_take(ngx_http_gatehouse_forward_t *f)
+{
+    ngx_uint_t i;
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h;
+
+    for (part = &f->r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_gatehouse_forward_goes(f, &h[i])) {
+                continue;
+            }
+
+            ngx_http_gatehouse_headers_forget(f->r, &h[i]);
+
+            if (f->n_slots < NGX_HTTP_GATEHOUSE_SLOTS) {
+                f->slots[f->n_slots++] = &h[i];
+
+            } else {
+                h[i].key.len = 0;
+                f->left++;
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
+                                ngx_table_elt_t *h)
+{
+    ngx_http_gatehouse_loc_conf_t *glcf;
+    ngx_http_gatehouse_authenticate_t *auth;
+
+    glcf = f->glcf;
+    auth = glcf->authenticate;
+
+    switch (h->key.len) {
+
+    case sizeof("traceparent") - 1:
+        if (ngx_strncasecmp(h->key.data, (u_char *) "traceparent", 11) == 0) {
+            return 1;
+        }
+        break;
+
+    case sizeof("tracestate") - 1:
+        /* vendors' state of a trace that is not ours to continue */
+        if (!f->gr->trace_continued
+            && ngx_strncasecmp(h->key.data, (u_char *) "tracestate", 10) == 0)
+        {
+            return 1;
+        }
+        break;
+
+    case sizeof("Authorization") - 1:
+        if (auth != NULL && auth->n_issuers != 0 && !glcf->forward_credentials
+            && h->value.len >= 6
+            && ngx_strncasecmp(h->value.data, (u_char *) "bearer", 6) == 0
+            && ngx_strncasecmp(h->key.data, (u_char *) "authorization", 13)
+                   == 0)
+        {
+            return 1;
+        }
+        break;
+
+    default:
+        break;
+    }
+
+    if (h->key.len == glcf->request_id_header.len
+        && ngx_strncasecmp(h->key.data, glcf->request_id_header.data,
+                           h->key.len)
+               == 0)
+    {
+        return 1;
+    }
+
+    return auth != NULL && auth->api_key && !glcf->forward_credentials
+           && h->key.len == glcf->api_key_header.len
+           && ngx_strncasecmp(h->key.data, glcf->api_key_header.data,
+                              h->key.len)
+                  == 0;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
+{
+    ngx_int_t rc;
+    ngx_str_t value;
+    ngx_uint_t i;
+    ngx_http_gatehouse_header_t *header;
+
+    if (f->glcf->headers == NULL
+        || f->gr->principal.type == GH_PRINCIPAL_ANONYMOUS)
+    {
+        return NGX_OK;
+    }
+
+    header = f->glcf->headers->elts;
+
+    for (i = 0; i < f->glcf->headers->nelts; i++) {
+
+        rc = ngx_http_gatehouse_forward_value(f, header[i].part, &value);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc != NGX_OK
+            || ngx_http_gatehouse_forward_add(f, &header[i], &value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        f->gr->n_forwarded++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_value(ngx_http_gatehouse_forward_t *f,
+                                 gh_part_t part, ngx_str_t *value)
+{
+    size_t before, room;
+    gh_rc_t rc;
+
+    for (room = NGX_HTTP_GATEHOUSE_VALUES_ROOM;
+         room <= NGX_HTTP_GATEHOUSE_VALUE_MAX * 2;
+         room = NGX_HTTP_GATEHOUSE_VALUE_MAX * 2)
+    {
+        if (f->values.data == NULL) {
+            f->values.data = ngx_pnalloc(f->r->pool, room);
+            if (f->values.data == NULL) {
+                return NGX_ERROR;
+            }
+
+            f->values.len = 0;
+            f->values.cap = room;
+        }
+
+        before = f->values.len;
+        rc = gh_principal_part(&f->gr->principal, part, &f->values);
+
+        if (rc == GH_ABSENT) {
+            return NGX_DECLINED;
+        }
+
+        if (rc == GH_OK) {
+            value->data = (u_char *) f->values.data + before;
+            value->len = f->values.len - before;
+            return NGX_OK;
+        }
+
+        if (rc != GH_TOO_LONG
+            || f->values.cap == NGX_HTTP_GATEHOUSE_VALUE_MAX * 2) {
+            return NGX_ERROR;
+        }
+
+        f->values.data = NULL;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_add(ngx_http_gatehouse_forward_t *f,
+                               ngx_http_gatehouse_header_t *header,
+                               ngx_str_t *value)
+{
+    ngx_table_elt_t *h;
+
+    if (f->n_slots > 0) {
+        h = f->slots[--f->n_slots];
+        ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+        h->hash = header->hash;
+        h->key = header->name;
+        h->lowcase_key = header->lowcase;
+        h->value = *value;
+
+        return NGX_OK;
+    }
+
+    h = ngx_http_gatehouse_headers_push(f->r, &header->name, header->lowcase,
+                                        header->hash, value);
+
+    return (h == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* A key that came in the query does not go on in it. */
+
+static ngx_int_t
+ngx_http_gatehouse_forward_query(ngx_http_gatehouse_forward_t *f)
+{
+    size_t path;
+    u_char *p, *q;
+    ngx_str_t value, *name, *target;
+    ngx_http_request_t *r;
+
+    r = f->r;
+    name = &f->glcf->api_key_query;
+
+    if (name->len == 0 || r->args.len == 0 || f->glcf->forward_credentials
+        || f->glcf->authenticate == NULL || !f->glcf->authenticate->api_key
+        || ngx_http_gatehouse_argument(r->args, name, &value) == 0)
+    {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->args.len = ngx_http_gatehouse_without_argument(&r->args, name, p);
+    r->args.data = p;
+
+    target = &r->unparsed_uri;
+    q = ngx_strlchr(target->data, target->data + target->len, '?');
+
+    if (q == NULL) {
+        return NGX_OK;
+    }
+
+    path = (size_t) (q - target->data);
+
+    p = ngx_pnalloc(r->pool, path + 1 + r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, target->data, path);
+    target->data = p;
+    target->len = path;
+
+    if (r->args.len != 0) {
+        p[path] = '?';
+        ngx_memcpy(p + path + 1, r->args.data, r->args.len);
+        target->len += 1 + r->args.len;
+    }
+
+    return NGX_OK;
+}
+
+
+static size_t
+ngx_http_gatehouse_without_argument(ngx_str_t *args, ngx_str_t *name,
+                                    u_char *out)
+{
+    u_char *p;
+    gh_str_t rest, item, text, key;
+
+    p = out;
+    rest = ngx_http_gatehouse_gh(*args);
+
+    while (rest.data != NULL) {
+        item = gh_str_cut(rest, '&', &rest);
+        key = gh_str_cut(item, '=', &text);
+
+        if (key.len == name->len
+            && ngx_memcmp(key.data, name->data, name->len) == 0) {
+            continue;
+        }
+
+        if (p != out) {
+            *p++ = '&';
+        }
+
+        p = ngx_cpymem(p, item.data, item.len);
+    }
+
+    return (size_t) (p - out);
+}
+
+
+/* "/api/v1/x" goes on as "/api/x" when the service wants it so. */
+
+static ngx_int_t
+ngx_http_gatehouse_forward_strip(ngx_http_gatehouse_request_t *gr)
+{
+    size_t i, at, slashes;
+    ngx_str_t *target;
+    ngx_http_request_t *r;
+
+    r = gr->request;
+
+    if (gr->strip == 0 || gr->strip_at + gr->strip > r->uri.len) {
+        return NGX_OK;
+    }
+
+    slashes = 0;
+
+    for (i = 0; i <= gr->strip_at; i++) {
+        slashes += (r->uri.data[i] == '/');
+    }
+
+    target = &r->unparsed_uri;
+
+    for (at = 0; at < target->len && target->data[at] != '?'; at++) {
+        if (target->data[at] == '/' && --slashes == 0) {
+            break;
+        }
+    }
+
+    if (r->valid_unparsed_uri && at + gr->strip <= target->len
+        && ngx_memcmp(target->data + at, r->uri.data + gr->strip_at, gr->strip)
+               == 0)
+    {
+        if (ngx_http_gatehouse_cut(r->pool, target, at, gr->strip) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
+        r->valid_unparsed_uri = 0;
+    }
+
+    if (ngx_http_gatehouse_cut(r->pool, &r->uri, gr->strip_at, gr->strip)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    gr->strip = 0;
+
+    return NGX_OK;
+}
+
+
+/* Takes len bytes at `at` out; what is left of a path begins with a slash. */
+
+static ngx_int_t
+ngx_http_gatehouse_cut(ngx_pool_t *pool, ngx_str_t *s, size_t at, size_t len)
+{
+    u_char *p, *start;
+
+    start = ngx_pnalloc(pool, s->len - len + 1);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(start, s->data, at);
+
+    if (at + len == s->len || s->data[at + len] != '/') {
+        *p++ = '/';
+    }
+
+    p = ngx_cpymem(p, s->data + at + len, s->len - at - len);
+
+    s->data = start;
+    s->len = (size_t) (p - start);
+
+    return NGX_OK;
+}

@@ -1,0 +1,119 @@
+/*
+ * One id per request and its W3C trace: the caller's from trusted peers,
+ * else 128 bits of a keyed count, unique and not to be guessed, cheaper than
+ * asking for random numbers. nginx's own $request_id becomes the same.
+ */
+
+#include "ngx_http_gatehouse.h"
+
+
+static void ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr,
+                                      u_char *text);
+static void ngx_http_gatehouse_id_words(ngx_http_gatehouse_request_t *gr);
+
+
+ngx_int_t
+ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_table_elt_t *h;
+    ngx_http_request_t *r;
+    ngx_http_variable_value_t *vv;
+    ngx_http_gatehouse_loc_conf_t *glcf;
+
+    r = gr->request;
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
+
+    ngx_http_gatehouse_id_words(gr);
+
+    if (glcf->request_id_trusted != NULL
+        && ngx_cidr_match(r->connection->sockaddr, glcf->request_id_trusted)
+               == NGX_OK)
+    {
+        h = ngx_http_gatehouse_header_named(r, &glcf->request_id_header);
+
+        if (h != NULL && gh_request_id_valid(ngx_http_gatehouse_gh(h->value)))
+        {
+            gr->request_id = h->value;
+            return NGX_OK;
+        }
+    }
+
+    vv = &r->variables[gr->gmcf->request_id_index];
+
+    if (!vv->valid) {
+        ngx_http_gatehouse_own_id(gr, gr->own_id);
+
+        vv->data = gr->own_id;
+        vv->len = sizeof(gr->own_id);
+        vv->valid = 1;
+        vv->no_cacheable = 0;
+        vv->not_found = 0;
+    }
+
+    gr->request_id.data = vv->data;
+    gr->request_id.len = vv->len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_gatehouse_id_words(ngx_http_gatehouse_request_t *gr)
+{
+    gh_str_t counter;
+    ngx_uint_t i;
+    ngx_http_gatehouse_main_conf_t *gmcf;
+
+    gmcf = gr->gmcf;
+
+    gmcf->id_counter++;
+    counter.data = (const char *) &gmcf->id_counter;
+    counter.len = sizeof(gmcf->id_counter);
+
+    for (i = 0; i < NGX_HTTP_GATEHOUSE_ID_WORDS; i++) {
+        gr->id_words[i] = gh_siphash(&gmcf->id_key[i], counter);
+    }
+}
+
+
+static void
+ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr, u_char *text)
+{
+    (void) ngx_hex_dump(text, (u_char *) gr->id_words, 16);
+}
+
+
+/*
+ * The caller's trace goes on from trusted peers only, so that nobody outside
+ * can join ours; else the trace has the request's own number.
+ */
+
+ngx_int_t
+ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
+                                 ngx_uint_t trusted)
+{
+    gh_buf_t out;
+    gh_str_t from;
+    ngx_table_elt_t *h;
+
+    static ngx_str_t name = ngx_string("traceparent");
+
+    from = GH_STR("");
+
+    if (trusted) {
+        h = ngx_http_gatehouse_header_named(gr->request, &name);
+        if (h != NULL) {
+            from = ngx_http_gatehouse_gh(h->value);
+            gr->trace_continued = gh_traceparent_valid(from);
+        }
+    }
+
+    out.data = (char *) gr->traceparent;
+    out.len = 0;
+    out.cap = GH_TRACEPARENT_LEN;
+
+    return (gh_traceparent_build(from, (const uint8_t *) gr->id_words, &out)
+            == GH_OK)
+               ? NGX_OK
+               : NGX_ERROR;
+}

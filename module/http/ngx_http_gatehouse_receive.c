@@ -1,0 +1,255 @@
+/*
+ * Station receive: what the outside says about principals goes away, the
+ * request gets its id, and its target gets one canonical form or is refused.
+ * Runs in server rewrite and again first in location rewrite, because an
+ * error_page jump may enter there with everything still in place.
+ */
+
+#include "ngx_http_gatehouse.h"
+
+
+typedef struct {
+    gh_header_set_t *principals;
+    ngx_uint_t server_uses; /* this server has our directives */
+    ngx_uint_t trusted;     /* the peer may say who it forwards */
+    ngx_uint_t h2c;         /* Upgrade is not exactly websocket */
+} ngx_http_gatehouse_clean_t;
+
+
+static ngx_int_t ngx_http_gatehouse_receive_clean(
+    ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_receive_drop(void *data,
+                                                 ngx_table_elt_t *h);
+static ngx_int_t ngx_http_gatehouse_receive_target(
+    ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_receive_host(
+    ngx_http_gatehouse_request_t *gr);
+
+
+ngx_int_t
+ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
+{
+    ngx_int_t rc;
+    gh_target_flags_t refused;
+    ngx_http_gatehouse_loc_conf_t *glcf;
+    ngx_http_gatehouse_srv_conf_t *gscf;
+    ngx_http_gatehouse_request_t *gr;
+
+    if (r != r->main) {
+        /* a subrequest inherits the cleaned list */
+        return NGX_DECLINED;
+    }
+
+    gr = ngx_http_gatehouse_request(r);
+    if (gr == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    gr->page = 0;
+    gr->judged = 0;
+
+    if (server_rewrite || !gr->cleaned || gr->n_forwarded) {
+        rc = ngx_http_gatehouse_receive_clean(gr);
+        if (rc != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        gr->cleaned = 1;
+    }
+
+    gscf = ngx_http_get_module_srv_conf(r, ngx_http_gatehouse_module);
+
+    if (!gscf->used) {
+        return NGX_DECLINED;
+    }
+
+    if (gr->original_target.data == NULL
+        && ngx_http_gatehouse_receive_target(gr) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (server_rewrite) {
+        return NGX_DECLINED;
+    }
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
+
+    /* after a redirect to a URI of the configuration the raw target is not
+     * what anybody reads */
+
+    if (r->valid_unparsed_uri) {
+        refused = gr->target_flags & ~glcf->target_allow;
+
+        if (refused != 0) {
+            return ngx_http_gatehouse_refuse(gr, GH_REASON_TARGET_AMBIGUOUS);
+        }
+    }
+
+    if (!r->internal && ngx_http_gatehouse_receive_host(gr) != NGX_OK) {
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_HOST_MISMATCH);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_receive_clean(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_http_request_t *r;
+    ngx_http_gatehouse_clean_t clean;
+    ngx_http_gatehouse_srv_conf_t *gscf;
+
+    r = gr->request;
+    gscf = ngx_http_get_module_srv_conf(r, ngx_http_gatehouse_module);
+
+    clean.principals = gr->gmcf->principal_names;
+    clean.server_uses = gscf->used;
+    clean.trusted =
+        gscf->trusted != NULL
+        && ngx_cidr_match(r->connection->sockaddr, gscf->trusted) == NGX_OK;
+    clean.h2c = 0;
+
+    if (r->headers_in.upgrade != NULL && gscf->used) {
+        clean.h2c = r->headers_in.upgrade->value.len != 9
+                    || ngx_strncasecmp(r->headers_in.upgrade->value.data,
+                                       (u_char *) "websocket", 9)
+                           != 0;
+    }
+
+    gr->n_forwarded = 0;
+
+    if (gr->request_id.data == NULL && gscf->used
+        && (ngx_http_gatehouse_receive_id(gr) != NGX_OK
+            || ngx_http_gatehouse_receive_trace(gr, clean.trusted) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_gatehouse_headers_drop(r, ngx_http_gatehouse_receive_drop,
+                                           &clean);
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_receive_drop(void *data, ngx_table_elt_t *h)
+{
+    ngx_http_gatehouse_clean_t *clean = data;
+
+    switch (
+        gh_header_classify(clean->principals, ngx_http_gatehouse_gh(h->key))) {
+    case GH_HEADER_KEEP:
+        return clean->h2c && h->key.len == 7
+               && ngx_strncasecmp(h->key.data, (u_char *) "upgrade", 7) == 0;
+
+    case GH_HEADER_PRINCIPAL:
+        return 1;
+
+    case GH_HEADER_INTERNAL:
+    case GH_HEADER_OVERRIDE:
+        return clean->server_uses;
+
+    case GH_HEADER_FORWARDED:
+        return clean->server_uses && !clean->trusted;
+    }
+
+    return 1;
+}
+
+
+/* Judged once, on what the client sent; what goes on is canonical. */
+
+static ngx_int_t
+ngx_http_gatehouse_receive_target(ngx_http_gatehouse_request_t *gr)
+{
+    bool canonical;
+    gh_buf_t out;
+    gh_str_t target;
+    gh_target_flags_t flags;
+    ngx_http_request_t *r;
+
+    r = gr->request;
+    gr->original_target = r->unparsed_uri;
+
+    if (r->unparsed_uri.len == 0) {
+        /* failed before its request line was read */
+        return NGX_OK;
+    }
+
+    target = ngx_http_gatehouse_gh(r->unparsed_uri);
+
+    /* nginx reduces "http://host/path" to its path in uri, but keeps the
+     * absolute form here: "GET http://a/x" and "GET /x" are one target */
+
+    if (target.data[0] != '/' && r->schema_start != NULL
+        && r->uri_start != NULL && r->uri_end > r->uri_start)
+    {
+        target.data = (const char *) r->uri_start;
+        target.len = (size_t) (r->uri_end - r->uri_start);
+
+        if (target.data[0] != '/') {
+            /* "http://host?query" */
+            gr->target_flags |= GH_TARGET_FORM;
+        }
+
+        r->unparsed_uri = ngx_http_gatehouse_ngx(target);
+    }
+
+    if (target.len == 1 && target.data[0] == '*'
+        && r->method == NGX_HTTP_OPTIONS) {
+        return NGX_OK;
+    }
+
+    gr->target_flags |= gh_target_inspect(target, &canonical);
+
+    if (canonical) {
+        return NGX_OK;
+    }
+
+    out.cap = target.len * 3;
+    out.len = 0;
+    out.data = ngx_pnalloc(r->pool, out.cap);
+    if (out.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (gh_target_canonical(target, &out, &flags) != GH_OK) {
+        gr->target_flags |= GH_TARGET_FORM;
+        return NGX_OK;
+    }
+
+    r->unparsed_uri.data = (u_char *) out.data;
+    r->unparsed_uri.len = out.len;
+
+    return NGX_OK;
+}
+
+
+/* The name that TLS asked for and the Host header must lead to one server:
+ * else one virtual server's rules are checked and another's are meant. */
+
+static ngx_int_t
+ngx_http_gatehouse_receive_host(ngx_http_gatehouse_request_t *gr)
+{
+#if (NGX_HTTP_SSL && defined SSL_CTRL_SET_TLSEXT_HOSTNAME)
+    ngx_http_request_t *r;
+    ngx_http_connection_t *hc;
+    ngx_http_core_srv_conf_t *by_name, *by_host;
+
+    r = gr->request;
+    hc = r->http_connection;
+
+    if (hc == NULL || r->connection->ssl == NULL || hc->ssl_servername == NULL)
+    {
+        return NGX_OK;
+    }
+
+    by_name = ngx_http_get_module_srv_conf(hc->conf_ctx, ngx_http_core_module);
+    by_host = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    return (by_name == by_host) ? NGX_OK : NGX_DECLINED;
+#else
+    return NGX_OK;
+#endif
+}

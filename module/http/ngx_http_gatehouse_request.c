@@ -1,0 +1,193 @@
+/*
+ * The state of one request: made at its first station, found again after
+ * internal redirects (which wipe module contexts), suspended at an await and
+ * woken from it, also when the client has gone meanwhile.
+ */
+
+#include "ngx_http_gatehouse.h"
+
+
+static void ngx_http_gatehouse_request_cleanup(void *data);
+
+
+ngx_http_gatehouse_request_t *
+ngx_http_gatehouse_request_find(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cln;
+    ngx_http_gatehouse_request_t *gr;
+
+    gr = ngx_http_get_module_ctx(r->main, ngx_http_gatehouse_module);
+
+    if (gr != NULL) {
+        return gr;
+    }
+
+    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_gatehouse_request_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_gatehouse_request_t *
+ngx_http_gatehouse_request(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cln;
+    ngx_http_gatehouse_request_t *gr;
+
+    gr = ngx_http_gatehouse_request_find(r);
+
+    if (gr != NULL) {
+        ngx_http_set_ctx(r->main, gr, ngx_http_gatehouse_module);
+        return gr;
+    }
+
+    cln = ngx_pool_cleanup_add(r->main->pool,
+                               sizeof(ngx_http_gatehouse_request_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    gr = cln->data;
+    ngx_memzero(gr, sizeof(ngx_http_gatehouse_request_t));
+
+    cln->handler = ngx_http_gatehouse_request_cleanup;
+
+    gr->request = r->main;
+    gr->gmcf = ngx_http_get_module_main_conf(r, ngx_http_gatehouse_module);
+    gr->began_ns = ngx_gatehouse_monotonic_ns();
+
+    if (gr->gmcf->policies != NULL) {
+        gr->image = ngx_gatehouse_policies_current(gr->gmcf->policies);
+
+        if (gr->image != NULL) {
+            ngx_gatehouse_image_hold(gr->image);
+        }
+    }
+
+    ngx_http_set_ctx(r->main, gr, ngx_http_gatehouse_module);
+
+    return gr;
+}
+
+
+static void
+ngx_http_gatehouse_request_cleanup(void *data)
+{
+    ngx_http_gatehouse_request_t *gr = data;
+
+    ngx_gatehouse_records_cancel(&gr->record_waiter);
+    ngx_gatehouse_keys_cancel(&gr->keys_waiter);
+    ngx_gatehouse_quota_cancel(&gr->quota_waiter);
+
+    if (gr->token != NULL) {
+        ngx_http_gatehouse_token_release(gr->token);
+    }
+
+    if (gr->image != NULL) {
+        ngx_gatehouse_image_release(gr->gmcf->policies, gr->image);
+    }
+}
+
+
+ngx_int_t
+ngx_http_gatehouse_suspend(ngx_http_gatehouse_request_t *gr)
+{
+    /* without it a client that goes away is not noticed */
+
+    gr->request->read_event_handler = ngx_http_test_reading;
+    gr->waiting = 1;
+
+    return NGX_AGAIN;
+}
+
+
+/* A waiter's handler: runs the phases again from where they stopped. */
+
+void
+ngx_http_gatehouse_wake(void *data)
+{
+    ngx_http_gatehouse_request_t *gr = data;
+
+    ngx_connection_t *c;
+    ngx_http_request_t *r;
+
+    if (!gr->waiting) {
+        return;
+    }
+
+    gr->waiting = 0;
+
+    r = gr->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr, gh_reason_t reason)
+{
+    gr->reason = reason;
+    gr->page = 1;
+
+    return (ngx_int_t) gh_reason_info(reason)->status;
+}
+
+
+/* IPv4, IPv4 in IPv6 as IPv4, and the /64 of IPv6: what one source can
+ * change at will is not part of it. */
+
+ngx_str_t
+ngx_http_gatehouse_source(ngx_connection_t *c,
+                          u_char buf[NGX_HTTP_GATEHOUSE_SOURCE_LEN])
+{
+    ngx_str_t s;
+    struct sockaddr_in *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6 *sin6;
+#endif
+
+    s.data = buf;
+    s.len = 0;
+
+    switch (c->sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) c->sockaddr;
+        ngx_memcpy(buf, &sin->sin_addr, 4);
+        s.len = 4;
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) c->sockaddr;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            ngx_memcpy(buf, &sin6->sin6_addr.s6_addr[12], 4);
+            s.len = 4;
+
+        } else {
+            ngx_memcpy(buf, &sin6->sin6_addr, 8);
+            s.len = 8;
+        }
+        break;
+#endif
+
+    default:
+        /* a unix socket is one source */
+        buf[0] = 'u';
+        s.len = 1;
+        break;
+    }
+
+    return s;
+}

@@ -1,0 +1,18 @@
+/*
+ * Pages of the status listener. Each writes into out and answers NGX_OK, or
+ * NGX_DECLINED when it does not fit (it is called again with more room).
+ */
+
+#ifndef NGX_HTTP_GATEHOUSE_STATUS_H
+#define NGX_HTTP_GATEHOUSE_STATUS_H
+
+#include "ngx_http_gatehouse.h"
+
+
+ngx_int_t ngx_http_gatehouse_metrics(ngx_http_request_t *r, gh_buf_t *out,
+                                     ngx_uint_t *status);
+ngx_int_t ngx_http_gatehouse_status_json(ngx_http_request_t *r, gh_buf_t *out,
+                                         ngx_uint_t *status);
+
+
+#endif

@@ -1,0 +1,460 @@
+/*
+ * Quotas of a node. A cell in shared memory holds what is left of the node's
+ * reservation for the current period; the store hands out reservations. One
+ * reservation per cell and worker is asked for at a time; everybody who needs
+ * it waits for it.
+ */
+
+#include "ngx_gatehouse_quota.h"
+
+#include <ngx_event.h>
+
+#define NGX_GATEHOUSE_QUOTA_NAME 128
+
+
+/* One reservation under way. */
+typedef struct {
+    ngx_queue_t queue;
+    ngx_queue_t waiters;
+    ngx_gatehouse_quota_t *owner;
+    ngx_gatehouse_store_op_t *op;
+    uint64_t hash;
+    uint32_t period;
+    gh_limit_t rule;
+    uint64_t asked;
+    unsigned denied : 1; /* the store is away and the credit is spent */
+} ngx_gatehouse_quota_ask_t;
+
+struct ngx_gatehouse_quota_s {
+    ngx_shm_zone_t *zone;
+    ngx_gatehouse_shm_t *shm;
+    ngx_gatehouse_store_t *store;
+    ngx_queue_t asks;
+    gh_lock_t lock;
+    ngx_log_t *log;
+};
+
+/* What a step needs and says. */
+typedef struct {
+    const gh_limit_t *rule;
+    uint32_t period;
+    uint64_t cost, granted, left;
+    gh_quota_verdict_t verdict;
+} ngx_gatehouse_quota_step_t;
+
+
+static gh_rc_t ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
+                                       const ngx_gatehouse_quota_key_t *key,
+                                       uint32_t period,
+                                       ngx_gatehouse_quota_waiter_t *waiter);
+static void ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op);
+static void ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
+                                       ngx_gatehouse_store_op_t *op);
+static void ngx_gatehouse_quota_finish(ngx_gatehouse_quota_ask_t *ask);
+static ngx_gatehouse_quota_ask_t *ngx_gatehouse_quota_find(
+    ngx_gatehouse_quota_t *q, uint64_t hash);
+static void ngx_gatehouse_quota_grant(ngx_gatehouse_quota_t *q, uint64_t hash,
+                                      uint32_t period, uint64_t granted);
+static uint64_t ngx_gatehouse_quota_take_cell(uint64_t old, void *data,
+                                              gh_rc_t *rc);
+static uint64_t ngx_gatehouse_quota_grant_cell(uint64_t old, void *data,
+                                               gh_rc_t *rc);
+static uint64_t ngx_gatehouse_quota_credit_cell(uint64_t old, void *data,
+                                                gh_rc_t *rc);
+static uint64_t ngx_gatehouse_quota_credit(ngx_gatehouse_quota_ask_t *ask);
+static uint64_t ngx_gatehouse_quota_now(void);
+
+
+ngx_gatehouse_quota_t *
+ngx_gatehouse_quota_create(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
+                           ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_quota_t *q;
+
+    q = ngx_pcalloc(cycle->pool, sizeof(ngx_gatehouse_quota_t));
+    if (q == NULL) {
+        return NULL;
+    }
+
+    q->zone = zone;
+    q->shm = ngx_gatehouse_shm(zone);
+    q->lock = ngx_gatehouse_shm_lock(zone);
+    q->store = store;
+    q->log = cycle->log;
+    ngx_queue_init(&q->asks);
+
+    return q;
+}
+
+
+void
+ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q)
+{
+    ngx_queue_t *item;
+    ngx_gatehouse_quota_ask_t *ask;
+
+    while (!ngx_queue_empty(&q->asks)) {
+        item = ngx_queue_head(&q->asks);
+        ask = ngx_queue_data(item, ngx_gatehouse_quota_ask_t, queue);
+
+        ngx_gatehouse_store_op_abandon(ask->op);
+        ngx_queue_remove(item);
+        ngx_free(ask);
+    }
+}
+
+
+gh_rc_t
+ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
+                         const ngx_gatehouse_quota_key_t *key, uint64_t cost,
+                         gh_limit_state_t *state,
+                         ngx_gatehouse_quota_waiter_t *waiter)
+{
+    int64_t left_s;
+    gh_rc_t rc;
+    ngx_uint_t tries;
+    ngx_gatehouse_quota_step_t step;
+
+    if (waiter->denied) {
+        waiter->denied = 0;
+        state->remaining = 0;
+        state->reset_ns = GH_NS_PER_S;
+        state->retry_ns = GH_NS_PER_S;
+        return GH_DENIED;
+    }
+
+    step.rule = key->rule;
+    step.cost = cost;
+    step.period = gh_period_number(key->rule->period, ngx_time());
+
+    for (tries = 0; tries < 3; tries++) {
+
+        rc = gh_cells_move(q->shm->quotas, key->hash,
+                           ngx_gatehouse_quota_now(), &q->lock, gh_quota_idle,
+                           ngx_gatehouse_quota_take_cell, &step);
+        if (rc != GH_OK) {
+            return rc;
+        }
+
+        left_s = gh_period_end(key->rule->period, step.period) - ngx_time();
+
+        state->remaining = step.left;
+        state->reset_ns = (uint64_t) (left_s > 0 ? left_s : 0) * GH_NS_PER_S;
+        state->retry_ns = 0;
+
+        switch (step.verdict) {
+
+        case GH_QUOTA_TAKEN:
+            return GH_OK;
+
+        case GH_QUOTA_LOW:
+            /* the next reservation is asked for while this one lasts */
+            (void) ngx_gatehouse_quota_ask(q, key, step.period, NULL);
+            return GH_OK;
+
+        case GH_QUOTA_EXHAUSTED:
+            state->retry_ns = state->reset_ns;
+            return GH_DENIED;
+
+        case GH_QUOTA_EMPTY:
+            break;
+        }
+
+        rc = ngx_gatehouse_quota_ask(q, key, step.period, waiter);
+
+        if (rc != GH_OK) {
+            return rc;
+        }
+    }
+
+    state->retry_ns = state->reset_ns;
+
+    return GH_DENIED;
+}
+
+
+void
+ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
+                              const ngx_gatehouse_quota_key_t *key,
+                              uint64_t cost, int64_t taken_at_s)
+{
+    ngx_gatehouse_quota_grant(
+        q, key->hash, gh_period_number(key->rule->period, taken_at_s), cost);
+}
+
+
+void
+ngx_gatehouse_quota_cancel(ngx_gatehouse_quota_waiter_t *waiter)
+{
+    if (waiter->linked) {
+        ngx_queue_remove(&waiter->queue);
+        waiter->linked = 0;
+    }
+}
+
+
+/* GH_OK: look at the cell again. GH_AGAIN: the waiter is linked. */
+
+static gh_rc_t
+ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
+                        const ngx_gatehouse_quota_key_t *key, uint32_t period,
+                        ngx_gatehouse_quota_waiter_t *waiter)
+{
+    char room[NGX_GATEHOUSE_QUOTA_NAME];
+    gh_buf_t name = GH_BUF(room);
+    ngx_int_t rc;
+    ngx_gatehouse_store_op_t *op;
+    ngx_gatehouse_quota_ask_t *ask;
+
+    ask = ngx_gatehouse_quota_find(q, key->hash);
+
+    if (ask == NULL) {
+
+        if (gh_store_quota_name(key->limit, key->subject, period, &name)
+            != GH_OK) {
+            return GH_NOMEM;
+        }
+
+        op = ngx_gatehouse_store_op_create(NGX_GATEHOUSE_STORE_TAKE,
+                                           GH_KIND_QUOTA, gh_buf_str(&name),
+                                           GH_STR(""));
+        ask = ngx_calloc(sizeof(ngx_gatehouse_quota_ask_t), q->log);
+
+        if (op == NULL || ask == NULL) {
+            if (op != NULL) {
+                ngx_gatehouse_store_op_destroy(op);
+            }
+
+            ngx_free(ask);
+            return GH_NOMEM;
+        }
+
+        ask->owner = q;
+        ask->op = op;
+        ask->hash = key->hash;
+        ask->period = period;
+        ask->rule = *key->rule;
+        ask->asked = gh_quota_reservation(key->rule);
+        ngx_queue_init(&ask->waiters);
+
+        op->n = ask->asked;
+        op->limit = key->rule->amount;
+        op->ttl_s =
+            gh_period_end(key->rule->period, period) - ngx_time() + 86400;
+        op->handler = ngx_gatehouse_quota_done;
+        op->data = ask;
+
+        ngx_queue_insert_tail(&q->asks, &ask->queue);
+
+        rc = ngx_gatehouse_store_submit(q->store, op);
+
+        if (rc != NGX_AGAIN) {
+            ngx_gatehouse_quota_settle(ask, op);
+            ngx_gatehouse_quota_finish(ask);
+            return GH_OK;
+        }
+    }
+
+    if (waiter == NULL) {
+        return GH_OK;
+    }
+
+    if (!waiter->linked) {
+        ngx_queue_insert_tail(&ask->waiters, &waiter->queue);
+        waiter->linked = 1;
+    }
+
+    return GH_AGAIN;
+}
+
+
+static void
+ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op)
+{
+    ngx_queue_t *item;
+    ngx_gatehouse_quota_ask_t *ask = op->data;
+    ngx_gatehouse_quota_waiter_t *waiter;
+
+    ngx_gatehouse_quota_settle(ask, op);
+
+    /* a waiter that asks again must not find this one */
+
+    ngx_queue_remove(&ask->queue);
+
+    while (!ngx_queue_empty(&ask->waiters)) {
+        item = ngx_queue_head(&ask->waiters);
+        waiter = ngx_queue_data(item, ngx_gatehouse_quota_waiter_t, queue);
+
+        ngx_queue_remove(item);
+        waiter->linked = 0;
+        waiter->denied = ask->denied;
+        waiter->handler(waiter->data);
+    }
+
+    ngx_gatehouse_store_op_destroy(op);
+    ngx_free(ask);
+}
+
+
+/*
+ * What the store said becomes the cell's. A store that could not be asked
+ * grants one bounded credit a period, so that limits neither stop an API nor
+ * stop counting.
+ */
+
+static void
+ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
+                           ngx_gatehouse_store_op_t *op)
+{
+    uint64_t credit;
+    ngx_gatehouse_quota_t *q;
+
+    q = ask->owner;
+
+    if (op->rc == GH_OK || op->rc == GH_DENIED) {
+        ngx_gatehouse_degraded(q->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 0);
+        ngx_gatehouse_quota_grant(q, ask->hash, ask->period, op->granted);
+        return;
+    }
+
+    ngx_gatehouse_degraded(q->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 1);
+    ngx_gatehouse_counters(q->shm)->degraded[NGX_GATEHOUSE_DEGRADED_LIMITS]++;
+
+    credit = ngx_gatehouse_quota_credit(ask);
+
+    if (credit != 0) {
+        ngx_gatehouse_quota_grant(q, ask->hash, ask->period, credit);
+
+    } else {
+        /* not marked as used up: the store may come back */
+        ask->denied = 1;
+    }
+}
+
+
+static void
+ngx_gatehouse_quota_finish(ngx_gatehouse_quota_ask_t *ask)
+{
+    ngx_queue_remove(&ask->queue);
+    ngx_gatehouse_store_op_destroy(ask->op);
+    ngx_free(ask);
+}
+
+
+static ngx_gatehouse_quota_ask_t *
+ngx_gatehouse_quota_find(ngx_gatehouse_quota_t *q, uint64_t hash)
+{
+    ngx_queue_t *item;
+    ngx_gatehouse_quota_ask_t *ask;
+
+    for (item = ngx_queue_head(&q->asks); item != ngx_queue_sentinel(&q->asks);
+         item = ngx_queue_next(item))
+    {
+
+        ask = ngx_queue_data(item, ngx_gatehouse_quota_ask_t, queue);
+
+        if (ask->hash == hash) {
+            return ask;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_gatehouse_quota_grant(ngx_gatehouse_quota_t *q, uint64_t hash,
+                          uint32_t period, uint64_t granted)
+{
+    gh_rc_t rc;
+    ngx_gatehouse_quota_step_t step;
+
+    step.period = period;
+    step.granted = granted;
+
+    rc = gh_cells_move(q->shm->quotas, hash, ngx_gatehouse_quota_now(),
+                       &q->lock, gh_quota_idle, ngx_gatehouse_quota_grant_cell,
+                       &step);
+    (void) rc;
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_take_cell(uint64_t old, void *data, gh_rc_t *rc)
+{
+    ngx_gatehouse_quota_step_t *step = data;
+
+    *rc = GH_OK;
+
+    return gh_quota_take_step(old, step->rule, step->period, step->cost,
+                              &step->verdict, &step->left);
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_grant_cell(uint64_t old, void *data, gh_rc_t *rc)
+{
+    ngx_gatehouse_quota_step_t *step = data;
+
+    *rc = GH_OK;
+
+    return gh_quota_grant_step(old, step->period, step->granted);
+}
+
+
+/*
+ * A tenth of the amount, once a period and node: a cell beside the quota's
+ * own remembers that it was given.
+ */
+
+static uint64_t
+ngx_gatehouse_quota_credit(ngx_gatehouse_quota_ask_t *ask)
+{
+    uint64_t hash;
+    ngx_gatehouse_quota_t *q;
+    ngx_gatehouse_quota_step_t step;
+
+    q = ask->owner;
+    hash = ~ask->hash;
+
+    step.rule = &ask->rule;
+    step.period = ask->period;
+
+    if (gh_cells_move(q->shm->quotas, hash, ngx_gatehouse_quota_now(),
+                      &q->lock, gh_quota_idle, ngx_gatehouse_quota_credit_cell,
+                      &step)
+        != GH_OK)
+    {
+        return 0;
+    }
+
+    return ask->rule.amount / 10 + 1;
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_credit_cell(uint64_t old, void *data, gh_rc_t *rc)
+{
+    uint64_t left;
+    gh_quota_verdict_t verdict;
+    ngx_gatehouse_quota_step_t *step = data;
+
+    (void) gh_quota_take_step(old, step->rule, step->period, 1, &verdict,
+                              &left);
+
+    if (verdict == GH_QUOTA_EXHAUSTED) {
+        *rc = GH_DENIED;
+        return old;
+    }
+
+    *rc = GH_OK;
+
+    return gh_quota_grant_step(old, step->period, 0);
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_now(void)
+{
+    return (uint64_t) ngx_time() * GH_NS_PER_S;
+}

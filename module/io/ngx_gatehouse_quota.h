@@ -1,0 +1,59 @@
+/*
+ * Quotas of a node: cells in shared memory spent at once, refilled by
+ * reservations that the store hands out in advance. A crash loses what was
+ * reserved and not spent; it never gives more than the amount.
+ */
+
+#ifndef NGX_GATEHOUSE_QUOTA_H
+#define NGX_GATEHOUSE_QUOTA_H
+
+#include "ngx_gatehouse_shm.h"
+#include "ngx_gatehouse_store.h"
+
+
+typedef struct ngx_gatehouse_quota_s ngx_gatehouse_quota_t;
+
+/* As in ngx_gatehouse_records.h. */
+typedef struct {
+    ngx_queue_t queue;
+    void (*handler)(void *data);
+    void *data;
+    unsigned linked : 1;
+    unsigned denied : 1; /* could not ask, and no credit is left */
+} ngx_gatehouse_quota_waiter_t;
+
+typedef struct {
+    uint64_t hash;    /* of the cell: secret hash of limit, subject */
+    gh_str_t limit;   /* its full name: plan and limit */
+    gh_str_t subject; /* who is counted */
+    const gh_limit_t *rule;
+} ngx_gatehouse_quota_key_t;
+
+
+ngx_gatehouse_quota_t *ngx_gatehouse_quota_create(
+    ngx_cycle_t *cycle, ngx_shm_zone_t *zone, ngx_gatehouse_store_t *store);
+void ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q);
+
+/*
+ * Spends `cost` of the current period. state->remaining is what this node
+ * knows to be left of its reservation, reset_ns until the period ends.
+ *
+ * GH_OK      spent (a refill is started when it runs low)
+ * GH_DENIED  the period's amount is used up: retry_ns is its end
+ * GH_AGAIN   waiter is linked: a reservation is asked for
+ *
+ * A store that cannot be asked grants a bounded credit of a tenth of the
+ * amount per period and marks the node degraded; beyond it GH_DENIED.
+ */
+gh_rc_t ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
+                                 const ngx_gatehouse_quota_key_t *key,
+                                 uint64_t cost, gh_limit_state_t *state,
+                                 ngx_gatehouse_quota_waiter_t *waiter);
+/* Gives back what was taken at taken_at_s and another limit refused. */
+void ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
+                                   const ngx_gatehouse_quota_key_t *key,
+                                   uint64_t cost, int64_t taken_at_s);
+void ngx_gatehouse_quota_cancel(ngx_gatehouse_quota_waiter_t *waiter);
+
+
+#endif
