@@ -169,6 +169,26 @@ hkdf_is_that_of_rfc5869(void **state)
 
 
 static void
+hkdf_of_any_length_is_the_start_of_a_longer_one(void **state)
+{
+    (void) state;
+    gh_str_t one_byte = GH_STR("k"), none = { NULL, 0 };
+    uint8_t whole[96], part[96], keyless[96];
+
+    assert_int_equal(gh_hkdf_sha256(none, none, none, keyless, 96), GH_OK);
+    assert_int_equal(gh_hkdf_sha256(one_byte, none, none, whole, 96), GH_OK);
+    assert_memory_not_equal(whole, keyless, sizeof(whole));
+
+    for (size_t n = 0; n <= sizeof(whole); n++) {
+        memset(part, 0xa5, sizeof(part));
+        assert_int_equal(gh_hkdf_sha256(one_byte, none, none, part, n), GH_OK);
+        assert_memory_equal(part, whole, n);
+        assert_true(n == sizeof(part) || part[n] == 0xa5);
+    }
+}
+
+
+static void
 hkdf_ends_where_its_counter_does(void **state)
 {
     (void) state;
@@ -214,6 +234,7 @@ main(void)
         cmocka_unit_test(
             hmac_hashes_a_key_only_when_it_is_longer_than_a_block),
         cmocka_unit_test(hkdf_is_that_of_rfc5869),
+        cmocka_unit_test(hkdf_of_any_length_is_the_start_of_a_longer_one),
         cmocka_unit_test(hkdf_ends_where_its_counter_does),
         cmocka_unit_test(secrets_are_equal_only_if_every_byte_is),
     };
