@@ -318,7 +318,7 @@ t: testing
 	t/run t
 
 lint check:
-	@t/lint/run
+	@t/run lint
 
 run:
 	@BUILD='$(BUILD)' examples/run/run

@@ -105,7 +105,7 @@ sub run_group {
         if $kind ne 't';
 
     my $harness = TAP::Harness->new({
-        jobs => $n, merge => 0, color => -t STDOUT ? 1 : 0,
+        jobs => $n, merge => 0, timer => 1, color => -t STDOUT ? 1 : 0,
         exec => sub { return command($kind, $_[1]) },
     });
     my $all  = $harness->runtests(@files);
