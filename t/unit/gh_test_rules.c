@@ -1,0 +1,44 @@
+/*
+ * Blocks of rules for tests; see gh_test_rules.h.
+ */
+
+#include "gh_test_rules.h"
+
+
+#define WORDS 8
+
+
+gh_str_t
+gh_test_rules(const char *const *line)
+{
+    gh_rules_builder_t *b;
+    gh_str_t block;
+
+    assert_int_equal(gh_rules_begin(gh_alloc_libc(), &b), GH_OK);
+
+    for (/* void */; *line != NULL; line++) {
+        gh_str_t words[WORDS], rest = gh_str(*line);
+        size_t n = 0;
+
+        while (rest.data != NULL) {
+            assert_true(n < WORDS);
+            words[n++] = gh_str_cut(rest, ' ', &rest);
+        }
+
+        assert_int_equal(gh_rules_add_line(b, words, n, NULL), GH_OK);
+    }
+
+    assert_int_equal(gh_rules_finish(b, &block), GH_OK);
+    assert_true(gh_rules_valid(block));
+
+    return block;
+}
+
+
+void
+gh_test_rules_free(gh_str_t block)
+{
+    const gh_alloc_t *a = gh_alloc_libc();
+
+    a->free(a->ctx, (void *) (uintptr_t) block.data);
+}
