@@ -163,9 +163,14 @@ module: $(NGX)/objs/Makefile
 	$(call say,NGINX,$(MODULE))
 	+@$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGX) \
 	    -f objs/Makefile $(NGX_GOAL)
-	@! test -f $(NGX)/objs/$(MODULE) \
-	    || cmp -s $(NGX)/objs/$(MODULE) $(BUILD)/$(MODULE) \
+ifeq ($(NGX_GOAL),modules)
+	@! nm -D -u $(NGX)/objs/$(MODULE) \
+	    | grep -E ' (gh_|ngx_gatehouse_|ngx_http_gatehouse_)' \
+	    || { echo "the module lacks these, nginx could not load it" >&2; \
+	         rm -f $(NGX)/objs/$(MODULE); exit 1; }
+	@cmp -s $(NGX)/objs/$(MODULE) $(BUILD)/$(MODULE) \
 	    || cp $(NGX)/objs/$(MODULE) $(BUILD)/$(MODULE)
+endif
 else
 module:
 	@echo "no module yet: module/http/ngx_http_gatehouse_module.c is missing"
