@@ -362,7 +362,7 @@ note_line(gh_image_note_t *note, gh_str_t line, unsigned *seen)
     if (gh_str_eq(word, GH_STR("generation"))) {
         bit = gh_str_to_u64(value, UINT64_MAX, &note->generation) == GH_OK;
 
-    } else if (gh_str_eq(word, GH_STR("directory"))
+    } else if (gh_str_eq(word, GH_STR("directory")) && value.len > 0
                && value.len < sizeof(note->directory))
     {
         memcpy(note->directory, value.data, value.len);
