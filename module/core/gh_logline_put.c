@@ -226,7 +226,7 @@ put_text(gh_logline_put_t *w, gh_str_t value, size_t max)
             n = escape_text(room, (uint8_t) value.data[i]);
 
             if (n > (size_t) (last - at)) {
-                memcpy(at, CUT_MARK, CUT_LEN);
+                memset(at, '.', CUT_LEN);
                 at += CUT_LEN;
                 break;
             }
