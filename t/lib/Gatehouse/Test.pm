@@ -346,7 +346,8 @@ sub error_log { return Gatehouse::Test::Logs::slurp("$_[0]{dir}/logs/error.log")
 sub debug_log { return Gatehouse::Test::Logs::slurp("$_[0]{dir}/logs/debug.log") }
 
 
-# Decision lines, as text and as decoded documents.
+# Decision lines, as text and as decoded documents: decisions(n)
+# waits for so many, since they are written after the answer.
 sub decision_log {
     my ($self) = @_;
     return split /\n/,
@@ -354,8 +355,11 @@ sub decision_log {
 }
 
 sub decisions {
-    my ($self) = @_;
+    my ($self, $at_least) = @_;
     my $json = JSON::PP->new->utf8;
+
+    $self->wait_for(sub { (() = $self->decision_log) >= $at_least }, 5,
+                    "$at_least decisions") if $at_least;
     return map { $json->decode($_) } $self->decision_log;
 }
 

@@ -57,7 +57,7 @@ sub main_part {
     $text .= "load_module $t->{module};\n" if $t->{module};
     $text .= "user $t->{user};\n" if $t->{user} && $> == 0;
     $text .= "daemon off;\nworker_processes $t->{workers};\n"
-           . "pid $t->{dir}/nginx.pid;\nworker_shutdown_timeout 20s;\n"
+           . "pid $t->{dir}/nginx.pid;\n"
            . "error_log $t->{dir}/logs/error.log $t->{log_level};\n";
     $text .= "error_log $t->{dir}/logs/debug.log debug;\n" if $t->{debug};
     $text .= "master_process off;\n" if $t->{single};
@@ -70,7 +70,7 @@ sub main_part {
 sub http_part {
     my ($t) = @_;
     my $dir  = $t->{dir};
-    my $text = "access_log off;\nserver_tokens off;\n";
+    my $text = "server_tokens off;\n";
 
     $text .= "${_}_temp_path $dir/tmp/$_;\n"
         for qw(client_body proxy fastcgi uwsgi scgi);
@@ -85,6 +85,8 @@ sub http_part {
     if ($t->has_directive('gatehouse_log_json') && $t->{decisions}) {
         $text .= "log_format test_json escape=none '\$gatehouse_log_json';\n"
                . "access_log $dir/logs/decisions.log test_json;\n";
+    } else {
+        $text .= "access_log off;\n";
     }
     if ($t->{proxy}) {
         $text .= "proxy_http_version 1.1;\nproxy_set_header Host \$host;\n"
@@ -126,7 +128,7 @@ sub status_part {
     my ($t) = @_;
     return '' if !$t->{status} || !$t->has_directive('gatehouse_status');
     return "server {\n    listen 127.0.0.1:" . $t->port('status')
-         . ";\n    gatehouse_status;\n}\n";
+         . ";\n    access_log off;\n    gatehouse_status;\n}\n";
 }
 
 1;
