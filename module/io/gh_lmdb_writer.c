@@ -482,6 +482,7 @@ tidy(gh_lmdb_writer_t *w)
     w->began_at_ms = 0;
     w->tidy_at_ms = now_ms() + w->options.tidy_ms;
     w->report.cleared += (unsigned) cleared;
+    tell(w);
 }
 
 

@@ -2,8 +2,9 @@
  * One store vocabulary for every station: get, put, claim, take, changes.
  * Every operation answers at once (NGX_OK: look at op->rc), later (NGX_AGAIN:
  * op->handler is called from the event loop, never before the call returned),
- * or could not be asked (NGX_ERROR, which sets op->rc to GH_UNAVAILABLE or GH_FULL). Backends: LMDB, and a test
- * backend that delays, reorders and fails by seed; Redis comes behind the same header.
+ * or could not be asked (NGX_ERROR, which sets op->rc to GH_UNAVAILABLE,
+ * GH_FULL or GH_NOMEM). Backends: LMDB, and a test backend that delays,
+ * reorders and fails by seed; Redis comes behind the same header.
  */
 
 #ifndef NGX_GATEHOUSE_STORE_H
@@ -16,7 +17,7 @@
 #include "gh_store.h"
 
 
-typedef struct ngx_gatehouse_store_s    ngx_gatehouse_store_t;
+typedef struct ngx_gatehouse_store_s ngx_gatehouse_store_t;
 typedef struct ngx_gatehouse_store_op_s ngx_gatehouse_store_op_t;
 
 typedef enum {
@@ -27,107 +28,152 @@ typedef enum {
     NGX_GATEHOUSE_STORE_TAKE
 } ngx_gatehouse_store_type_e;
 
+/* if_version: whatever stands there; 0 is "must be absent" */
+#define NGX_GATEHOUSE_STORE_ANY UINT64_MAX
+
 /*
  * One operation: own heap block, made by _op_create with copies of name and
  * value, so it outlives whoever asked. An asker that goes away calls
  * _op_abandon (from its pool cleanup): the operation still completes, its
  * handler is not called, and it frees itself. Otherwise the handler's owner
- * calls _op_destroy.
+ * calls _op_destroy; it may do so in the handler.
+ *
+ * GH_UNAVAILABLE of a write past its deadline means "not known": it may have
+ * been done, or be done still.
  */
 struct ngx_gatehouse_store_op_s {
     ngx_gatehouse_store_type_e type;
-    gh_kind_t                  kind;
-    gh_str_t                   name, value;  /* copies inside the block */
-    uint64_t                   if_version;   /* PUT, DELETE */
-    ngx_msec_t                 deadline;     /* span, ms; 0: the store's own */
-    int64_t                    ttl_s;        /* CLAIM; PUT: 0 no expiry */
-    uint64_t                   n, limit;     /* TAKE */
-    unsigned                   log:1;        /* append to the change log */
-    unsigned                   abandoned:1;
+    gh_kind_t kind;
+    gh_str_t name, value; /* copies inside the block */
+    uint64_t if_version;  /* PUT, DELETE; _ANY from _op_create */
+    ngx_msec_t deadline;  /* span, ms; 0: the store's own */
+    int64_t ttl_s;        /* CLAIM; PUT, TAKE: 0 no expiry */
+    uint64_t n, limit;    /* TAKE */
+    unsigned log : 1;     /* append to the change log */
+    unsigned abandoned : 1;
 
-    void                     (*handler)(ngx_gatehouse_store_op_t *op);
-    void                      *data;         /* the asker's */
+    void (*handler)(ngx_gatehouse_store_op_t *op);
+    void *data; /* the asker's */
 
     /* results */
-    gh_rc_t                    rc; /* OK ABSENT CONFLICT FULL INVALID
-                                      UNAVAILABLE */
-    gh_str_t                   result;       /* GET: owned by the op */
-    uint64_t                   version, granted;
+    gh_rc_t rc;           /* OK ABSENT CONFLICT FULL INVALID TOO_LONG
+                             UNAVAILABLE NOMEM */
+    gh_str_t result;      /* GET: owned by the op */
+    uint64_t version;     /* CONFLICT: of what stands there, 0: nothing */
+    int64_t expires_at_s; /* GET: 0 never */
+    uint64_t granted;     /* TAKE: 0..n, also with OK */
 
-    void                      *private_data; /* the backend's */
+    void *private_data; /* the backend's */
 };
 
 /* How the store stands, for status, metrics and /ready. */
 typedef struct {
-    const char *backend;       /* "lmdb", "test" */
-    unsigned    available:1;
-    ngx_msec_t  since;         /* ngx_current_msec of the last change of it */
-    char        why[300];      /* when it is not */
-    uint64_t    sequence;      /* of the change log, as followed */
-    uint64_t    writes, write_failures, reads, queue, dropped;
-    uint64_t    records, used_bytes, map_bytes;
+    const char *backend;     /* "lmdb", "test" */
+    unsigned available : 1;  /* operations are asked at all */
+    unsigned writable : 1;   /* the last write that was tried went well */
+    ngx_msec_t since;        /* ngx_current_msec of the last change of it */
+    char why[300];           /* when either is not; else "" */
+    uint64_t sequence;       /* of the change log, as followed */
+    uint64_t writes, reads;  /* asked */
+    uint64_t write_failures; /* FULL, UNAVAILABLE, NOMEM */
+    uint64_t queue;          /* writes that wait now */
+    uint64_t dropped;        /* for want of room in the queue, or past
+                                their deadline before they were begun */
+    uint64_t records, used_bytes, map_bytes;
 } ngx_gatehouse_store_state_t;
 
 /* From configuration; borrowed for the cycle. */
 typedef struct {
-    ngx_str_t   spec;        /* "lmdb:/var/lib/gatehouse?size=16g", "test:lmdb:/d?seed=7&delay=20&fail=5" */
-    ngx_msec_t  deadline;    /* of a write; default 1000 ms */
-    ngx_msec_t  follow;      /* change log poll; default 200 ms */
-    ngx_uint_t  queue;       /* bound of waiting writes; default 4096 */
-    ngx_uid_t   user;        /* of the workers */
-    ngx_gid_t   group;
+    /*
+     * lmdb:/DIRECTORY[?size=16g]
+     * test:lmdb:/DIRECTORY[?size=16g&seed=7&...], each chance in percent:
+     *   seed=N     what happens is the same again for the same questions
+     *   delay=MS   up to so long before, and again after, what is asked is
+     *              done; so answers and lines come in another order
+     *   fail=N     not done, and answered with UNAVAILABLE
+     *   lose=N     done, and answered with UNAVAILABLE
+     *   hang=N     never answered: its deadline comes; half of them are done
+     *   refuse=N   NGX_ERROR at once
+     *   now=N      answered at once where LMDB would
+     *   gap=N      a line of the change log becomes a gap
+     */
+    ngx_str_t spec;
+    ngx_msec_t deadline; /* of an operation; default 1000 ms */
+    ngx_msec_t follow;   /* change log poll; default 200 ms */
+    ngx_uint_t queue;    /* bound of waiting writes; default 4096 */
+    ngx_uid_t user;      /* of the workers; -1: whoever runs */
+    ngx_gid_t group;
 } ngx_gatehouse_store_conf_t;
 
 /*
  * Called in the event loop for every line of the change log, in order; with
- * line NULL when lines were lost (gap, store back after being away): drop
- * everything cached.
+ * line NULL when lines were lost (gap), and whenever the store has become
+ * available: drop everything cached.
  */
 typedef void (*ngx_gatehouse_store_follow_pt)(void *data,
-    const gh_store_change_t *line);
+                                              const gh_store_change_t *line);
 
 
-/* Configuration time, also in `nginx -t`: checks the words only. NGX_CONF_OK or a message. */
+/*
+ * Configuration time, also in `nginx -t`: checks the words only, fills in
+ * defaults. NGX_CONF_OK or a message that begins after "directive ".
+ */
 char *ngx_gatehouse_store_parse(ngx_conf_t *cf,
-    ngx_gatehouse_store_conf_t *sc);
+                                ngx_gatehouse_store_conf_t *sc);
 /* In the master before workers start (never in -t): makes the directory and
  * gives it to the workers' user. Looks at owner and mode, opens nothing. */
 ngx_int_t ngx_gatehouse_store_prepare(ngx_gatehouse_store_conf_t *sc,
-    ngx_log_t *log);
+                                      ngx_log_t *log);
 
 /*
  * In init_process of workers and single processes. A store that cannot be
  * opened is not an error of the worker: it stays away, retries every second,
  * and operations answer NGX_ERROR meanwhile. NULL only without memory.
  */
-ngx_gatehouse_store_t *ngx_gatehouse_store_open(ngx_cycle_t *cycle,
-    ngx_gatehouse_store_conf_t *sc);
-/* In exit_process: what was queued is written first. */
+ngx_gatehouse_store_t *ngx_gatehouse_store_open(
+    ngx_cycle_t *cycle, ngx_gatehouse_store_conf_t *sc);
+/* In exit_process: what was queued is written first. Handlers of what was
+ * still under way are not called; their owners may still destroy or abandon
+ * the operations. */
 void ngx_gatehouse_store_close(ngx_gatehouse_store_t *store);
 
 ngx_int_t ngx_gatehouse_store_subscribe(ngx_gatehouse_store_t *store,
-    ngx_gatehouse_store_follow_pt follow, void *data);
+                                        ngx_gatehouse_store_follow_pt follow,
+                                        void *data);
+void ngx_gatehouse_store_unsubscribe(ngx_gatehouse_store_t *store,
+                                     ngx_gatehouse_store_follow_pt follow,
+                                     void *data);
 
+/* NULL without memory. */
 ngx_gatehouse_store_op_t *ngx_gatehouse_store_op_create(
     ngx_gatehouse_store_type_e type, gh_kind_t kind, gh_str_t name,
     gh_str_t value);
 void ngx_gatehouse_store_op_destroy(ngx_gatehouse_store_op_t *op);
 void ngx_gatehouse_store_op_abandon(ngx_gatehouse_store_op_t *op);
 
-/* Starts it. Guard: each operation that answers NGX_AGAIN keeps a
- * non-cancelable timer, so an exiting worker waits for it. */
+/*
+ * Starts it; an operation that has completed may be submitted again. Guard:
+ * each operation that answers NGX_AGAIN keeps a non-cancelable timer, so an
+ * exiting worker waits for it, and completes with GH_UNAVAILABLE at its
+ * deadline.
+ */
 ngx_int_t ngx_gatehouse_store_submit(ngx_gatehouse_store_t *store,
-    ngx_gatehouse_store_op_t *op);
+                                     ngx_gatehouse_store_op_t *op);
 
-/* Calls each() for every record of a kind, synchronously and bounded, at
- * worker start and for status pages only. NGX_DECLINED: backend cannot. */
-ngx_int_t ngx_gatehouse_store_each(ngx_gatehouse_store_t *store,
-    gh_kind_t kind,
+/* Calls each() for every record of a kind in name order, synchronously, at
+ * worker start and for status pages only. NGX_DECLINED: backend cannot;
+ * NGX_ERROR: the store is away. */
+ngx_int_t ngx_gatehouse_store_each(
+    ngx_gatehouse_store_t *store, gh_kind_t kind,
     bool (*each)(void *ctx, gh_str_t name, gh_str_t value, uint64_t version),
     void *ctx);
 
+/* How long ago the change log was last seen to its end: what was loaded
+ * since then, or followed since, is known to be right as of then. */
+ngx_msec_t ngx_gatehouse_store_age(ngx_gatehouse_store_t *store);
+
 void ngx_gatehouse_store_state(ngx_gatehouse_store_t *store,
-    ngx_gatehouse_store_state_t *out);
+                               ngx_gatehouse_store_state_t *out);
 
 
 #endif

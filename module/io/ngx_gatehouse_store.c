@@ -1,0 +1,608 @@
+/*
+ * The store's vocabulary in the worker: operations with their deadlines and
+ * guards, listeners of the change log, and how the store stands. What asks
+ * is never called before its question returned, nor after it went away.
+ */
+
+#include "ngx_gatehouse_store_backend.h"
+#include "gh_lmdb.h"
+
+
+#define STORE_WORDS 400
+#define STORE_COMPLAIN_MS 60000
+#define STORE_DEADLINE 1000
+#define STORE_FOLLOW 200
+#define STORE_QUEUE 4096
+
+
+/* An operation and what others do not see of it. */
+typedef struct {
+    ngx_gatehouse_store_op_t op; /* first */
+    ngx_gatehouse_store_t *store;
+    ngx_queue_t queue; /* of what is pending */
+    ngx_event_t guard;
+    char *result; /* what op.result shows */
+    unsigned pending : 1;
+    u_char bytes[1];
+} store_block_t;
+
+typedef struct {
+    ngx_queue_t queue;
+    ngx_gatehouse_store_follow_pt follow;
+    void *data;
+} store_follower_t;
+
+
+static ngx_int_t store_check(ngx_gatehouse_store_op_t *op);
+static void store_count(ngx_gatehouse_store_t *store,
+                        ngx_gatehouse_store_op_t *op);
+static void store_guard(ngx_event_t *ev);
+static void store_settle(store_block_t *b);
+static void store_free(store_block_t *b);
+static gh_lmdb_options_t store_options(ngx_gatehouse_store_conf_t *sc,
+                                       ngx_gatehouse_store_spec_t *spec);
+
+
+char *
+ngx_gatehouse_store_parse(ngx_conf_t *cf, ngx_gatehouse_store_conf_t *sc)
+{
+    u_char *why;
+    ngx_gatehouse_store_spec_t spec;
+
+    why = ngx_pnalloc(cf->pool, STORE_WORDS);
+    if (why == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_gatehouse_store_spec_parse(&sc->spec, &spec, why, STORE_WORDS - 1)
+        != NGX_OK)
+    {
+        why[STORE_WORDS - 1] = '\0';
+        return (char *) why;
+    }
+
+    if (sc->deadline == 0) {
+        sc->deadline = STORE_DEADLINE;
+    }
+
+    if (sc->follow == 0) {
+        sc->follow = STORE_FOLLOW;
+    }
+
+    if (sc->queue == 0) {
+        sc->queue = STORE_QUEUE;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_gatehouse_store_prepare(ngx_gatehouse_store_conf_t *sc, ngx_log_t *log)
+{
+    u_char words[STORE_WORDS];
+    char why[GH_LMDB_WHY];
+    gh_lmdb_options_t options;
+    ngx_gatehouse_store_spec_t spec;
+
+    if (ngx_gatehouse_store_spec_parse(&sc->spec, &spec, words, sizeof(words))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    options = store_options(sc, &spec);
+
+    if (gh_lmdb_prepare(&options, why, sizeof(why)) != GH_OK) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0, "gatehouse_store: %s", why);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static gh_lmdb_options_t
+store_options(ngx_gatehouse_store_conf_t *sc, ngx_gatehouse_store_spec_t *spec)
+{
+    gh_lmdb_options_t options;
+
+    ngx_memzero(&options, sizeof(gh_lmdb_options_t));
+
+    options.directory.data = (char *) spec->directory.data;
+    options.directory.len = spec->directory.len;
+    options.map_bytes = spec->size;
+    options.uid = sc->user;
+    options.gid = sc->group;
+
+    return options;
+}
+
+
+ngx_gatehouse_store_t *
+ngx_gatehouse_store_open(ngx_cycle_t *cycle, ngx_gatehouse_store_conf_t *sc)
+{
+    u_char words[STORE_WORDS];
+    ngx_gatehouse_store_t *store;
+
+    store = ngx_calloc(sizeof(ngx_gatehouse_store_t), cycle->log);
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->cycle = cycle;
+    store->log = cycle->log;
+    store->conf = *sc;
+    store->dummy.fd = (ngx_socket_t) -1;
+    store->dummy.data = store;
+    store->since = ngx_current_msec;
+    store->heard_at = ngx_current_msec;
+    ngx_queue_init(&store->followers);
+    ngx_queue_init(&store->pending);
+
+    if (ngx_gatehouse_store_spec_parse(&sc->spec, &store->spec, words,
+                                       sizeof(words))
+        != NGX_OK)
+    {
+        ngx_free(store);
+        return NULL;
+    }
+
+    store->backend = store->spec.test ? &ngx_gatehouse_store_test
+                                      : &ngx_gatehouse_store_lmdb;
+
+    if (store->backend->open(store) != NGX_OK) {
+        ngx_free(store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+ngx_gatehouse_store_close(ngx_gatehouse_store_t *store)
+{
+    ngx_queue_t *q;
+    store_block_t *b;
+
+    store->backend->close(store);
+
+    while (!ngx_queue_empty(&store->pending)) {
+        q = ngx_queue_head(&store->pending);
+        b = ngx_queue_data(q, store_block_t, queue);
+
+        b->op.rc = GH_UNAVAILABLE;
+        store_settle(b);
+
+        if (b->op.abandoned) {
+            store_free(b);
+        }
+    }
+
+    while (!ngx_queue_empty(&store->followers)) {
+        q = ngx_queue_head(&store->followers);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, store_follower_t, queue));
+    }
+
+    ngx_free(store);
+}
+
+
+ngx_int_t
+ngx_gatehouse_store_subscribe(ngx_gatehouse_store_t *store,
+                              ngx_gatehouse_store_follow_pt follow, void *data)
+{
+    store_follower_t *f;
+
+    f = ngx_alloc(sizeof(store_follower_t), store->log);
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->follow = follow;
+    f->data = data;
+    ngx_queue_insert_tail(&store->followers, &f->queue);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gatehouse_store_unsubscribe(ngx_gatehouse_store_t *store,
+                                ngx_gatehouse_store_follow_pt follow,
+                                void *data)
+{
+    ngx_queue_t *q;
+    store_follower_t *f;
+
+    for (q = ngx_queue_head(&store->followers);
+         q != ngx_queue_sentinel(&store->followers); q = ngx_queue_next(q))
+    {
+        f = ngx_queue_data(q, store_follower_t, queue);
+
+        if (f->follow == follow && f->data == data) {
+            ngx_queue_remove(q);
+            ngx_free(f);
+            return;
+        }
+    }
+}
+
+
+ngx_gatehouse_store_op_t *
+ngx_gatehouse_store_op_create(ngx_gatehouse_store_type_e type, gh_kind_t kind,
+                              gh_str_t name, gh_str_t value)
+{
+    store_block_t *b;
+    ngx_gatehouse_store_op_t *op;
+
+    b = ngx_alloc(sizeof(store_block_t) + name.len + value.len,
+                  ngx_cycle->log);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(b, sizeof(store_block_t));
+
+    op = &b->op;
+    op->type = type;
+    op->kind = kind;
+    op->if_version = NGX_GATEHOUSE_STORE_ANY;
+    op->rc = GH_UNAVAILABLE;
+
+    op->name.data = (char *) b->bytes;
+    op->name.len = name.len;
+    op->value.data = (char *) b->bytes + name.len;
+    op->value.len = value.len;
+
+    if (name.len > 0) {
+        ngx_memcpy(b->bytes, name.data, name.len);
+    }
+
+    if (value.len > 0) {
+        ngx_memcpy(b->bytes + name.len, value.data, value.len);
+    }
+
+    return op;
+}
+
+
+void
+ngx_gatehouse_store_op_destroy(ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_store_op_abandon(op);
+}
+
+
+void
+ngx_gatehouse_store_op_abandon(ngx_gatehouse_store_op_t *op)
+{
+    store_block_t *b;
+
+    b = (store_block_t *) op;
+
+    if (b->pending) {
+        op->abandoned = 1;
+        op->data = NULL;
+        return;
+    }
+
+    store_free(b);
+}
+
+
+static void
+store_free(store_block_t *b)
+{
+    ngx_free(b->result);
+    ngx_free(b);
+}
+
+
+void
+ngx_gatehouse_store_op_result(ngx_gatehouse_store_op_t *op, char *data,
+                              size_t len)
+{
+    store_block_t *b;
+
+    b = (store_block_t *) op;
+
+    ngx_free(b->result);
+    b->result = data;
+
+    op->result.data = data;
+    op->result.len = len;
+}
+
+
+void
+ngx_gatehouse_store_op_move(ngx_gatehouse_store_op_t *to,
+                            ngx_gatehouse_store_op_t *from)
+{
+    store_block_t *b;
+
+    b = (store_block_t *) from;
+
+    to->rc = from->rc;
+    to->version = from->version;
+    to->expires_at_s = from->expires_at_s;
+    to->granted = from->granted;
+
+    ngx_gatehouse_store_op_result(to, b->result, from->result.len);
+    b->result = NULL;
+}
+
+
+ngx_int_t
+ngx_gatehouse_store_submit(ngx_gatehouse_store_t *store,
+                           ngx_gatehouse_store_op_t *op)
+{
+    ngx_int_t rc;
+    ngx_msec_t deadline;
+    store_block_t *b;
+
+    b = (store_block_t *) op;
+
+    if (b->pending) {
+        ngx_log_error(NGX_LOG_ALERT, store->log, 0,
+                      "gatehouse: an operation was submitted twice");
+        return NGX_AGAIN;
+    }
+
+    rc = store_check(op);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (op->type == NGX_GATEHOUSE_STORE_GET) {
+        store->reads++;
+    } else {
+        store->writes++;
+    }
+
+    if (store->available) {
+        rc = store->backend->submit(store, op);
+    } else {
+        op->rc = GH_UNAVAILABLE;
+        rc = NGX_ERROR;
+    }
+
+    if (rc != NGX_AGAIN) {
+        store_count(store, op);
+        return rc;
+    }
+
+    deadline = op->deadline ? op->deadline : store->conf.deadline;
+
+    b->store = store;
+    b->pending = 1;
+    ngx_queue_insert_tail(&store->pending, &b->queue);
+
+    b->guard.handler = store_guard;
+    b->guard.data = &store->dummy;
+    b->guard.log = store->log;
+    ngx_add_timer(&b->guard, deadline);
+
+    return NGX_AGAIN;
+}
+
+
+/* NGX_DECLINED: refused, op->rc is set. */
+
+static ngx_int_t
+store_check(ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_store_op_result(op, NULL, 0);
+    op->version = 0;
+    op->expires_at_s = 0;
+    op->granted = 0;
+
+    if (op->name.len > GH_STORE_NAME_MAX || op->value.len > GH_STORE_VALUE_MAX)
+    {
+        op->rc = GH_TOO_LONG;
+        return NGX_DECLINED;
+    }
+
+    if (op->name.len == 0 || !gh_kind_valid(op->kind)
+        || (op->type == NGX_GATEHOUSE_STORE_CLAIM && op->ttl_s <= 0)
+        || op->ttl_s < 0)
+    {
+        op->rc = GH_INVALID;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+store_count(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+{
+    if (op->type == NGX_GATEHOUSE_STORE_GET) {
+        return;
+    }
+
+    if (op->rc == GH_UNAVAILABLE || op->rc == GH_FULL || op->rc == GH_NOMEM) {
+        store->write_failures++;
+    }
+}
+
+
+static void
+store_guard(ngx_event_t *ev)
+{
+    store_block_t *b;
+
+    b = (store_block_t *) ((u_char *) ev - offsetof(store_block_t, guard));
+
+    b->store->backend->cancel(b->store, &b->op);
+    b->op.rc = GH_UNAVAILABLE;
+
+    ngx_gatehouse_store_complete(b->store, &b->op);
+}
+
+
+void
+ngx_gatehouse_store_complete(ngx_gatehouse_store_t *store,
+                             ngx_gatehouse_store_op_t *op)
+{
+    store_block_t *b;
+
+    b = (store_block_t *) op;
+
+    store_settle(b);
+    store_count(store, op);
+
+    if (op->abandoned) {
+        store_free(b);
+        return;
+    }
+
+    op->handler(op);
+}
+
+
+static void
+store_settle(store_block_t *b)
+{
+    if (b->guard.timer_set) {
+        ngx_del_timer(&b->guard);
+    }
+
+    ngx_queue_remove(&b->queue);
+    b->pending = 0;
+}
+
+
+ngx_int_t
+ngx_gatehouse_store_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
+                         bool (*each)(void *ctx, gh_str_t name, gh_str_t value,
+                                      uint64_t version),
+                         void *ctx)
+{
+    if (!store->available) {
+        return NGX_ERROR;
+    }
+
+    return store->backend->each(store, kind, each, ctx);
+}
+
+
+ngx_msec_t
+ngx_gatehouse_store_age(ngx_gatehouse_store_t *store)
+{
+    return ngx_current_msec - store->heard_at;
+}
+
+
+void
+ngx_gatehouse_store_state(ngx_gatehouse_store_t *store,
+                          ngx_gatehouse_store_state_t *out)
+{
+    ngx_memzero(out, sizeof(ngx_gatehouse_store_state_t));
+
+    out->available = store->available;
+    out->writable = store->writable;
+    out->since = store->since;
+    ngx_memcpy(out->why, store->why, sizeof(out->why));
+    out->sequence = store->sequence;
+    out->reads = store->reads;
+    out->writes = store->writes;
+    out->write_failures = store->write_failures;
+    out->dropped = store->dropped;
+
+    store->backend->state(store, out);
+    out->backend = store->backend->name;
+}
+
+
+void
+ngx_gatehouse_store_line(ngx_gatehouse_store_t *store,
+                         const gh_store_change_t *line)
+{
+    ngx_queue_t *q, *next;
+    store_follower_t *f;
+
+    if (line != NULL) {
+        store->sequence = line->sequence;
+    }
+
+    for (q = ngx_queue_head(&store->followers);
+         q != ngx_queue_sentinel(&store->followers); q = next)
+    {
+        next = ngx_queue_next(q);
+        f = ngx_queue_data(q, store_follower_t, queue);
+
+        f->follow(f->data, line);
+    }
+}
+
+
+void
+ngx_gatehouse_store_heard(ngx_gatehouse_store_t *store)
+{
+    store->heard_at = ngx_current_msec;
+
+    if (store->outer != NULL) {
+        store->outer->heard_at = ngx_current_msec;
+    }
+}
+
+
+void
+ngx_gatehouse_store_stands(ngx_gatehouse_store_t *store, ngx_uint_t available,
+                           ngx_uint_t writable, const char *why)
+{
+    ngx_uint_t back, changed;
+
+    back = available && !store->available;
+    changed = store->available != available || store->writable != writable;
+
+    store->available = available ? 1 : 0;
+    store->writable = writable ? 1 : 0;
+
+    (void) snprintf(store->why, sizeof(store->why), "%s", why);
+
+    if (changed) {
+        store->since = ngx_current_msec;
+    }
+
+    if (store->outer != NULL) {
+        ngx_gatehouse_store_stands(store->outer, available, writable, why);
+
+    } else if (!available || !writable) {
+        ngx_gatehouse_store_complain(
+            store, available ? NGX_LOG_WARN : NGX_LOG_ERR, why);
+
+    } else if (changed && store->complained) {
+        ngx_log_error(NGX_LOG_NOTICE, store->log, 0,
+                      "gatehouse: the store is as it should be again");
+        store->complained = 0;
+    }
+
+    if (back) {
+        ngx_gatehouse_store_line(store, NULL);
+    }
+}
+
+
+void
+ngx_gatehouse_store_complain(ngx_gatehouse_store_t *store, ngx_uint_t level,
+                             const char *words)
+{
+    if (store->logged[0] != '\0'
+        && ngx_current_msec - store->logged_at < STORE_COMPLAIN_MS
+        && ngx_strncmp(store->logged, words, sizeof(store->logged) - 1) == 0)
+    {
+        return;
+    }
+
+    ngx_log_error(level, store->log, 0, "gatehouse: %s", words);
+    store->complained = 1;
+
+    (void) snprintf(store->logged, sizeof(store->logged), "%s", words);
+    store->logged_at = ngx_current_msec;
+}
