@@ -13,38 +13,61 @@
 
 typedef struct ngx_gatehouse_records_s ngx_gatehouse_records_t;
 
-/* A waiting asker. Lives in the asker's memory; unlink it (_cancel) in its
- * cleanup. Several askers of one record cause one get. */
+/* A waiting asker, zeroed before its first use. Lives in the asker's memory;
+ * unlink it (_cancel) in its cleanup. Several askers of one record cause one
+ * get. */
 typedef struct {
     ngx_queue_t queue;
-    void      (*handler)(void *data); /* ask again now */
-    void       *data;
-    unsigned    linked:1;
+    void (*handler)(void *data); /* ask again now */
+    void *data;
+    unsigned linked : 1;
 } ngx_gatehouse_records_waiter_t;
 
+typedef struct {
+    ngx_uint_t present, absent; /* records known to be there, or not */
+    ngx_uint_t fetching;
+    uint64_t hits, fetches, evictions;
+    uint64_t stale; /* served although the store had not been heard of */
+    size_t bytes;
+} ngx_gatehouse_records_state_t;
 
-ngx_gatehouse_records_t *ngx_gatehouse_records_create(ngx_cycle_t *cycle,
-    ngx_gatehouse_store_t *store, ngx_uint_t max_records, ngx_msec_t stale);
+
+/*
+ * At most max_records that are there, half as many that are not, and 1 KB a
+ * record on average. stale in ms. NULL without memory. Destroy it before
+ * the store is closed; waiters are not called then.
+ */
+ngx_gatehouse_records_t *ngx_gatehouse_records_create(
+    ngx_cycle_t *cycle, ngx_gatehouse_store_t *store, ngx_uint_t max_records,
+    ngx_msec_t stale);
 void ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec);
 
 /*
  * GH_OK       value is borrowed until the next event of this worker
  * GH_ABSENT   there is none
  * GH_AGAIN    waiter is linked; its handler is called when to ask again
- * GH_UNAVAILABLE  could not ask (and nothing fresh enough is known)
+ * GH_UNAVAILABLE  could not ask (and nothing fresh enough is known), or the
+ *             record is damaged
+ * GH_NOMEM
  *
  * waiter may be NULL: then GH_AGAIN means "being fetched, ask later".
- * *stamp (may be NULL) changes whenever the value may have: for derived caches.
+ * *stamp (may be NULL) changes whenever the value may have: for derived
+ * caches. Set on GH_OK and GH_ABSENT.
  */
-gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec,
-    gh_kind_t kind, gh_str_t name, gh_str_t *value, uint64_t *stamp,
-    ngx_gatehouse_records_waiter_t *waiter);
+gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
+                                  gh_str_t name, gh_str_t *value,
+                                  uint64_t *stamp,
+                                  ngx_gatehouse_records_waiter_t *waiter);
 void ngx_gatehouse_records_cancel(ngx_gatehouse_records_waiter_t *waiter);
 
 /* Called after each applied line of the change log, for caches derived from
  * records (weights); line NULL: drop all. */
 ngx_int_t ngx_gatehouse_records_subscribe(ngx_gatehouse_records_t *rec,
-    ngx_gatehouse_store_follow_pt follow, void *data);
+                                          ngx_gatehouse_store_follow_pt follow,
+                                          void *data);
+
+void ngx_gatehouse_records_state(ngx_gatehouse_records_t *rec,
+                                 ngx_gatehouse_records_state_t *out);
 
 
 #endif
