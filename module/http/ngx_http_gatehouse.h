@@ -150,7 +150,10 @@ typedef struct {
     uint64_t id_counter;
     gh_sipkey_t id_key[NGX_HTTP_GATEHOUSE_ID_WORDS];
     gh_lock_t cells_lock;
-    ngx_queue_t bound;      /* images bound */
+    ngx_queue_t bound;   /* images bound */
+    ngx_queue_t streams; /* requests with a principal, by last look */
+    ngx_event_t streams_event;
+    ngx_connection_t streams_dummy;
     time_t refusals_second; /* the error log's bound */
     ngx_uint_t refusals_logged, refusals_silent;
 } ngx_http_gatehouse_main_conf_t;
@@ -202,6 +205,7 @@ typedef struct {
     gh_choice_t *choices; /* weights now in force */
     uint64_t change;      /* id; 0: the file's weights */
     uint64_t name_hash;   /* of its traffic record */
+    ngx_uint_t series;    /* of requests without a deployment */
     unsigned fresh : 1;   /* equals the store's */
     unsigned loaded : 1;
 } ngx_http_gatehouse_weights_t;
@@ -270,8 +274,13 @@ typedef struct {
     /* forward */
     ngx_uint_t n_forwarded; /* principal headers */
 
+    /* streams */
+    ngx_queue_t stream;
+    ngx_msec_t checked_at;
+
     /* what it came to */
     gh_reason_t reason;
+    gh_reason_t refused; /* by an earlier pass, and not withdrawn */
     uint64_t duration_us;
     gh_buf_t body; /* of a refusal */
     ngx_uint_t keys_tries;
@@ -287,8 +296,9 @@ typedef struct {
     unsigned bad_charged : 1;
     unsigned waiting : 1;
     unsigned recorded : 1;
-    unsigned answered : 1; /* header filter was here */
-    unsigned page : 1;     /* the refusal is ours */
+    unsigned streaming : 1; /* linked in the worker's streams */
+    unsigned answered : 1;  /* header filter was here */
+    unsigned page : 1;      /* the refusal is ours */
     unsigned body_sent : 1;
 } ngx_http_gatehouse_request_t;
 
@@ -329,6 +339,8 @@ ngx_http_gatehouse_request_t *ngx_http_gatehouse_request_find(
 ngx_int_t ngx_http_gatehouse_suspend(ngx_http_gatehouse_request_t *gr);
 void ngx_http_gatehouse_wake(void *data);
 /* Sets the reason and gives the status that refuses the request. */
+/* What the log and the counters say it came to. */
+gh_reason_t ngx_http_gatehouse_outcome(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr,
                                     gh_reason_t reason);
 
@@ -420,6 +432,15 @@ ngx_uint_t ngx_http_gatehouse_cookie(ngx_http_request_t *r, ngx_str_t *name,
 /* How many query arguments have that name; *value is the last one's. */
 ngx_uint_t ngx_http_gatehouse_argument(ngx_str_t args, ngx_str_t *name,
                                        ngx_str_t *value);
+
+/* requests that stay, see ..._streams.c */
+ngx_int_t ngx_http_gatehouse_streams_open(
+    ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_streams_close(ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_streams_follow(void *data,
+                                       const gh_store_change_t *line);
+void ngx_http_gatehouse_stream_begin(ngx_http_gatehouse_request_t *gr);
+void ngx_http_gatehouse_stream_end(ngx_http_gatehouse_request_t *gr);
 
 /* binding of an image to this cycle */
 ngx_int_t ngx_http_gatehouse_bind(void *data, ngx_gatehouse_image_t *image);

@@ -308,6 +308,10 @@ ngx_http_gatehouse_admit(ngx_http_gatehouse_request_t *gr)
         return NGX_OK;
     }
 
+    if (glcf->authenticate != NULL && !glcf->authenticate->off) {
+        gr->refused = GH_REASON_NONE;
+    }
+
     ngx_http_gatehouse_anonymous(
         gr, (glcf->authenticate == NULL || glcf->authenticate->off)
                 ? GH_REASON_PUBLIC

@@ -157,6 +157,8 @@ ngx_http_gatehouse_bind_version(ngx_http_gatehouse_main_conf_t *gmcf,
     }
 
     weights = &bound->weights[version->index];
+    weights->series = ngx_gatehouse_series_index(gmcf->zone, service_name,
+                                                 version_name, GH_STR(""));
 
     weights->choices = ngx_pcalloc(
         bound->pool, (version->deployments.n + 1) * sizeof(gh_choice_t));

@@ -132,6 +132,8 @@ ngx_http_gatehouse_precontent_handler(ngx_http_request_t *r)
         }
     }
 
+    ngx_http_gatehouse_stream_begin(gr);
+
     /* NGX_OK would skip try_files and mirror */
 
     return NGX_DECLINED;

@@ -8,14 +8,15 @@
 
 static void ngx_http_gatehouse_record_tries(ngx_http_request_t *r,
                                             gh_series_t *series);
-static void ngx_http_gatehouse_record_refusal(
-    ngx_http_gatehouse_request_t *gr);
+static void ngx_http_gatehouse_record_refusal(ngx_http_gatehouse_request_t *gr,
+                                              gh_reason_t reason);
 
 
 ngx_int_t
 ngx_http_gatehouse_record(ngx_http_request_t *r)
 {
     uint64_t us;
+    gh_reason_t outcome;
     gh_series_t *series;
     ngx_uint_t index, class;
     ngx_http_gatehouse_bound_t *bound;
@@ -39,13 +40,18 @@ ngx_http_gatehouse_record(ngx_http_request_t *r)
     us = (ngx_gatehouse_monotonic_ns() - gr->began_ns) / 1000;
     gr->duration_us = us;
 
-    gr->gmcf->counters->reasons[gr->reason][gr->principal.method]++;
+    outcome = ngx_http_gatehouse_outcome(gr);
+    gr->gmcf->counters->reasons[outcome][gr->principal.method]++;
 
     index = 0;
 
     if (gr->deployment != NULL) {
         bound = gr->image->bound;
         index = bound->deployments[gr->deployment->index].series;
+
+    } else if (gr->version != NULL) {
+        bound = gr->image->bound;
+        index = bound->weights[gr->version->index].series;
     }
 
     series = ngx_gatehouse_series(gr->gmcf->shm, index);
@@ -55,7 +61,7 @@ ngx_http_gatehouse_record(ngx_http_request_t *r)
 
     series->requests[class > 5 ? 0 : class]++;
 
-    if (gh_reason_admits(gr->reason)) {
+    if (gh_reason_admits(outcome)) {
         series->methods[gr->principal.method]++;
     }
 
@@ -65,8 +71,8 @@ ngx_http_gatehouse_record(ngx_http_request_t *r)
         ngx_http_gatehouse_record_tries(r, series);
     }
 
-    if (!gh_reason_admits(gr->reason) && gr->reason != GH_REASON_NONE) {
-        ngx_http_gatehouse_record_refusal(gr);
+    if (!gh_reason_admits(outcome) && outcome != GH_REASON_NONE) {
+        ngx_http_gatehouse_record_refusal(gr, outcome);
     }
 
     return NGX_OK;
@@ -105,7 +111,8 @@ ngx_http_gatehouse_record_tries(ngx_http_request_t *r, gh_series_t *series)
  * fill the disk. */
 
 static void
-ngx_http_gatehouse_record_refusal(ngx_http_gatehouse_request_t *gr)
+ngx_http_gatehouse_record_refusal(ngx_http_gatehouse_request_t *gr,
+                                  gh_reason_t reason)
 {
     ngx_str_t word, consumer, credential;
     ngx_http_gatehouse_main_conf_t *gmcf;
@@ -130,7 +137,7 @@ ngx_http_gatehouse_record_refusal(ngx_http_gatehouse_request_t *gr)
         return;
     }
 
-    word = ngx_http_gatehouse_ngx(gh_reason_info(gr->reason)->word);
+    word = ngx_http_gatehouse_ngx(gh_reason_info(reason)->word);
     consumer = ngx_http_gatehouse_ngx(gr->principal.consumer);
     credential = ngx_http_gatehouse_ngx(gr->principal.credential);
 

@@ -79,6 +79,7 @@ ngx_http_gatehouse_request_cleanup(void *data)
 {
     ngx_http_gatehouse_request_t *gr = data;
 
+    ngx_http_gatehouse_stream_end(gr);
     ngx_gatehouse_records_cancel(&gr->record_waiter);
     ngx_gatehouse_keys_cancel(&gr->keys_waiter);
     ngx_gatehouse_quota_cancel(&gr->quota_waiter);
@@ -137,9 +138,30 @@ ngx_int_t
 ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr, gh_reason_t reason)
 {
     gr->reason = reason;
+    gr->refused = reason;
     gr->page = 1;
 
     return (ngx_int_t) gh_reason_info(reason)->status;
+}
+
+
+/*
+ * An error_page of the user leads through another location, which has its own
+ * word: the answer is still that of the refusal, unless it was turned into a
+ * success.
+ */
+
+gh_reason_t
+ngx_http_gatehouse_outcome(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_uint_t status;
+    ngx_http_request_t *r;
+
+    r = gr->request;
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    return (gr->refused != GH_REASON_NONE && status >= 300) ? gr->refused
+                                                            : gr->reason;
 }
 
 

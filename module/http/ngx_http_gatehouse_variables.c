@@ -171,11 +171,14 @@ ngx_http_gatehouse_variable_text(ngx_http_request_t *r,
             return GH_STR("");
         }
 
-        return gh_reason_admits(gr->reason) ? GH_STR("allowed")
-                                            : GH_STR("refused");
+        return gh_reason_admits(ngx_http_gatehouse_outcome(gr))
+                   ? GH_STR("allowed")
+                   : GH_STR("refused");
 
     case NGX_HTTP_GATEHOUSE_VAR_REASON:
-        return gr->reason ? gh_reason_info(gr->reason)->word : GH_STR("");
+        return gr->reason
+                   ? gh_reason_info(ngx_http_gatehouse_outcome(gr))->word
+                   : GH_STR("");
 
     default:
         return ngx_http_gatehouse_gh(gr->request_id);
@@ -352,7 +355,7 @@ ngx_http_gatehouse_line(ngx_http_request_t *r,
     line->target = ngx_http_gatehouse_gh(r->unparsed_uri);
     line->status =
         (unsigned) (r->err_status ? r->err_status : r->headers_out.status);
-    line->reason = gr->reason;
+    line->reason = ngx_http_gatehouse_outcome(gr);
     line->method = gr->principal.method;
     line->principal = gr->principal.id;
     line->consumer = gr->principal.consumer;

@@ -45,6 +45,10 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    if (ngx_http_gatehouse_streams_open(gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     gmcf->quota = ngx_gatehouse_quota_create(cycle, gmcf->zone, gmcf->store);
     gmcf->tokens =
         ngx_http_gatehouse_tokens_create(cycle, NGX_HTTP_GATEHOUSE_TOKENS);
@@ -65,6 +69,8 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
 void
 ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
 {
+    ngx_http_gatehouse_streams_close(gmcf);
+
     if (gmcf->policies != NULL) {
         ngx_gatehouse_policies_close(gmcf->policies);
     }
