@@ -263,6 +263,77 @@ a_long_value_is_cut_and_says_so(void **state)
 }
 
 
+/* Long values are looked at eight bytes at a time. */
+static void
+no_byte_passes_anywhere_that_must_not(void **state)
+{
+    (void) state;
+
+    for (size_t i = 0; i < 256 * 20 * 20; i++) {
+        char c = (char) (unsigned char) (i % 256);
+        size_t len = 1 + i / 256 % 20, at = i / 256 / 20;
+        char value[20], room[GH_LOGLINE_MAX];
+        gh_buf_t out = GH_BUF(room);
+        gh_logline_t l = { .host = { value, len } };
+
+        memset(value, 'x', sizeof(value));
+        value[at] = c;
+
+        bool quoted =
+            at < len
+            && (c <= ' ' || c > '~' || c == '"' || c == '=' || c == '\\');
+
+        assert_int_equal(gh_logline_text(&l, &out), GH_OK);
+        assert_int_equal(holds(&out, " host=\""), quoted);
+
+        for (size_t j = 0; j < out.len; j++) {
+            assert_in_range(room[j], ' ', '~');
+        }
+
+        out.len = 0;
+        assert_int_equal(gh_logline_json(&l, &out), GH_OK);
+
+        json_t *object = json_loadb(room, out.len, JSON_ALLOW_NUL, NULL);
+        const json_t *host = json_object_get(object, "host");
+
+        assert_non_null(object);
+
+        if (c >= 0) {
+            assert_int_equal(json_string_length(host), len);
+            assert_memory_equal(json_string_value(host), value, len);
+            assert_false(holds(&out, "\x7f"));
+        }
+
+        json_decref(object);
+    }
+}
+
+
+static void
+a_value_cut_among_escapes_is_still_a_json_string(void **state)
+{
+    char value[200], room[GH_LOGLINE_MAX];
+    gh_logline_t l = { .deployment = { value, sizeof(value) } };
+
+    (void) state;
+
+    memset(value, 'x', sizeof(value));
+
+    for (size_t quotes = 0; quotes < sizeof(value); quotes++) {
+        gh_buf_t out = GH_BUF(room);
+
+        assert_int_equal(gh_logline_json(&l, &out), GH_OK);
+
+        json_t *object = json_loadb(room, out.len, 0, NULL);
+
+        assert_non_null(object);
+        json_decref(object);
+        assert_true(holds(&out, "...\"}"));
+        value[quotes] = '"';
+    }
+}
+
+
 /* The worst that can come: every field full of what escapes longest. */
 static void
 any_line_fits_the_stated_room(void **state)
@@ -451,6 +522,8 @@ main(void)
         cmocka_unit_test(m2_a_value_cannot_begin_a_line_or_a_field),
         cmocka_unit_test(m2_bytes_outside_ascii_cannot_hide_anything),
         cmocka_unit_test(a_long_value_is_cut_and_says_so),
+        cmocka_unit_test(no_byte_passes_anywhere_that_must_not),
+        cmocka_unit_test(a_value_cut_among_escapes_is_still_a_json_string),
         cmocka_unit_test(any_line_fits_the_stated_room),
         cmocka_unit_test(a_line_that_does_not_fit_leaves_the_buffer_alone),
         cmocka_unit_test(m1_secrets_in_the_query_are_masked),

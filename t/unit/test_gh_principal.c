@@ -128,6 +128,8 @@ a7_a_long_value_is_cut_on_a_whole_character(void **state)
     assert_value(GH_STR("ab\xc3\x96"), 8, "ab%C3%96");
     assert_value(GH_STR("ab\xc3\x96"), 7, "ab");
     assert_value(GH_STR("ab\xf0\x9f\x98\x80"), 13, "ab");
+    assert_value(GH_STR("ab\xe2\x82\xac"), 11, "ab%E2%82%AC");
+    assert_value(GH_STR("ab\xe2\x82\xac"), 10, "ab");
     assert_value(GH_STR("ab%"), 4, "ab");
     assert_value(GH_STR("ab c"), 3, "ab"); /* no space at the end either */
     assert_value(GH_STR("abc"), 0, "");
