@@ -149,6 +149,10 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->bad_credentials_off = prev->bad_credentials_off;
     }
 
+    if (conf->bad_credentials == NGX_CONF_UNSET_PTR) {
+        conf->bad_credentials = NULL;
+    }
+
     ngx_conf_merge_ptr_value(conf->service, prev->service, NULL);
 
     if (conf->api_key_header.data == NULL) {
