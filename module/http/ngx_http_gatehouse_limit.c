@@ -443,6 +443,7 @@ ngx_http_gatehouse_limit_bad_check(ngx_http_gatehouse_request_t *gr)
 void
 ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
 {
+    time_t until_s;
     gh_limit_state_t state;
     const gh_limit_t *limit;
     ngx_http_gatehouse_loc_conf_t *glcf;
@@ -461,9 +462,12 @@ ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
 
     /* longer than any bucket of bad credentials takes to drain */
 
-    gr->gmcf->shm->bad_until_s =
-        ngx_time() + 1
-        + (time_t) (limit->burst * limit->interval_ns / GH_NS_PER_S);
+    until_s = ngx_time() + 1
+              + (time_t) (limit->burst * limit->interval_ns / GH_NS_PER_S);
+
+    if (gr->gmcf->shm->bad_until_s < until_s) {
+        gr->gmcf->shm->bad_until_s = until_s;
+    }
 
     (void) ngx_http_gatehouse_limit_rate_take(
         gr->gmcf, ngx_http_gatehouse_limit_bad_hash(gr), limit, &state);
