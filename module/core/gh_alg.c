@@ -41,20 +41,20 @@ static const gh_curve_t p521 = {
 static const gh_curve_t *const curves[] = { &p256, &p384, &p521 };
 
 static const gh_alg_info_t algs[GH_ALG_COUNT] = {
-    [GH_ALG_NONE]  = { { "", 0 },      GH_FAMILY_NONE,  GH_HASH_NONE,   NULL },
-    [GH_ALG_RS256] = { { "RS256", 5 }, GH_FAMILY_RSA,   GH_HASH_SHA256, NULL },
-    [GH_ALG_RS384] = { { "RS384", 5 }, GH_FAMILY_RSA,   GH_HASH_SHA384, NULL },
-    [GH_ALG_RS512] = { { "RS512", 5 }, GH_FAMILY_RSA,   GH_HASH_SHA512, NULL },
-    [GH_ALG_PS256] = { { "PS256", 5 }, GH_FAMILY_PSS,   GH_HASH_SHA256, NULL },
-    [GH_ALG_PS384] = { { "PS384", 5 }, GH_FAMILY_PSS,   GH_HASH_SHA384, NULL },
-    [GH_ALG_PS512] = { { "PS512", 5 }, GH_FAMILY_PSS,   GH_HASH_SHA512, NULL },
-    [GH_ALG_ES256] = { { "ES256", 5 }, GH_FAMILY_ECDSA, GH_HASH_SHA256, &p256 },
-    [GH_ALG_ES384] = { { "ES384", 5 }, GH_FAMILY_ECDSA, GH_HASH_SHA384, &p384 },
-    [GH_ALG_ES512] = { { "ES512", 5 }, GH_FAMILY_ECDSA, GH_HASH_SHA512, &p521 },
-    [GH_ALG_EDDSA] = { { "EdDSA", 5 }, GH_FAMILY_EDDSA, GH_HASH_NONE,   NULL },
-    [GH_ALG_HS256] = { { "HS256", 5 }, GH_FAMILY_HMAC,  GH_HASH_SHA256, NULL },
-    [GH_ALG_HS384] = { { "HS384", 5 }, GH_FAMILY_HMAC,  GH_HASH_SHA384, NULL },
-    [GH_ALG_HS512] = { { "HS512", 5 }, GH_FAMILY_HMAC,  GH_HASH_SHA512, NULL },
+    [GH_ALG_NONE] = { { "", 0 }, GH_FAMILY_NONE, GH_HASH_NONE, NULL },
+    [GH_ALG_RS256] = { { "RS256", 5 }, GH_FAMILY_RSA, GH_HASH_SHA256, NULL },
+    [GH_ALG_RS384] = { { "RS384", 5 }, GH_FAMILY_RSA, GH_HASH_SHA384, NULL },
+    [GH_ALG_RS512] = { { "RS512", 5 }, GH_FAMILY_RSA, GH_HASH_SHA512, NULL },
+    [GH_ALG_PS256] = { { "PS256", 5 }, GH_FAMILY_PSS, GH_HASH_SHA256, NULL },
+    [GH_ALG_PS384] = { { "PS384", 5 }, GH_FAMILY_PSS, GH_HASH_SHA384, NULL },
+    [GH_ALG_PS512] = { { "PS512", 5 }, GH_FAMILY_PSS, GH_HASH_SHA512, NULL },
+    [GH_ALG_ES256] = { { "ES256", 5 }, GH_FAMILY_EC, GH_HASH_SHA256, &p256 },
+    [GH_ALG_ES384] = { { "ES384", 5 }, GH_FAMILY_EC, GH_HASH_SHA384, &p384 },
+    [GH_ALG_ES512] = { { "ES512", 5 }, GH_FAMILY_EC, GH_HASH_SHA512, &p521 },
+    [GH_ALG_EDDSA] = { { "EdDSA", 5 }, GH_FAMILY_EDDSA, GH_HASH_NONE, NULL },
+    [GH_ALG_HS256] = { { "HS256", 5 }, GH_FAMILY_HMAC, GH_HASH_SHA256, NULL },
+    [GH_ALG_HS384] = { { "HS384", 5 }, GH_FAMILY_HMAC, GH_HASH_SHA384, NULL },
+    [GH_ALG_HS512] = { { "HS512", 5 }, GH_FAMILY_HMAC, GH_HASH_SHA512, NULL },
 };
 
 static const struct {

@@ -15,9 +15,9 @@
 
 typedef enum {
     GH_FAMILY_NONE = 0,
-    GH_FAMILY_RSA,   /* RSASSA-PKCS1-v1_5 */
-    GH_FAMILY_PSS,   /* RSASSA-PSS, salt as long as the hash */
-    GH_FAMILY_ECDSA, /* r and s, each as long as a coordinate */
+    GH_FAMILY_RSA, /* RSASSA-PKCS1-v1_5 */
+    GH_FAMILY_PSS, /* RSASSA-PSS, salt as long as the hash */
+    GH_FAMILY_EC,  /* r and s, each as long as a coordinate */
     GH_FAMILY_EDDSA,
     GH_FAMILY_HMAC
 } gh_family_t;

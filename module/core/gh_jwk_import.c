@@ -55,7 +55,7 @@ gh_jwk_import(const json_t *jwk, gh_jwk_t *out)
 {
     gh_str_t kty, kid = { NULL, 0 };
     EVP_PKEY *pkey = NULL;
-    gh_algs_t algs;
+    gh_algs_t algs = 0;
 
     if (gh_json_str(jwk, "kty", &kty) != GH_OK
         || gh_json_str(jwk, "kid", &kid) == GH_INVALID || kid.len > GH_KID_MAX

@@ -17,7 +17,7 @@ typedef struct {
 } block_t;
 
 
-static gh_rc_t read_only_block(gh_str_t pem, block_t *b);
+static bool read_only_block(gh_str_t pem, block_t *b);
 static void clear_block(block_t *b);
 static EVP_PKEY *public_key(const block_t *b);
 static gh_rc_t make_set(EVP_PKEY *pkey, const gh_alloc_t *a, gh_jwks_t **out);
@@ -34,10 +34,8 @@ gh_jwks_from_pem(gh_str_t pem, const gh_alloc_t *a, gh_jwks_t **out)
 
     ERR_clear_error();
 
-    gh_rc_t rc = read_only_block(pem, &b);
-
-    if (rc != GH_OK) {
-        return rc;
+    if (!read_only_block(pem, &b)) {
+        return gh_openssl_refusal();
     }
 
     EVP_PKEY *pkey = public_key(&b);
@@ -55,34 +53,35 @@ gh_jwks_from_pem(gh_str_t pem, const gh_alloc_t *a, gh_jwks_t **out)
 }
 
 
-static gh_rc_t
+static bool
 read_only_block(gh_str_t pem, block_t *b)
 {
     block_t second = { NULL, NULL, NULL, 0 };
     BIO *bio = BIO_new_mem_buf(pem.data, (int) pem.len);
 
     if (bio == NULL) {
-        return gh_openssl_refusal();
+        return false;
     }
 
-    int found = PEM_read_bio(bio, &b->name, &b->header, &b->der, &b->len) == 1;
-    int more = found
-               && PEM_read_bio(bio, &second.name, &second.header, &second.der,
-                               &second.len)
-                      == 1;
-    bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    bool found = PEM_read_bio(bio, &b->name, &b->header, &b->der, &b->len) == 1
+                 && b->name != NULL;
+
+    /* and then there is no other, nor half of one */
+    (void) PEM_read_bio(bio, &second.name, &second.header, &second.der,
+                        &second.len);
+    bool alone = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 
     BIO_free(bio);
     clear_block(&second);
 
     /* a header means that the block is encrypted */
-    if (!found || more || !at_end || b->header[0] != '\0') {
+    if (!found || !alone || b->header[0] != '\0') {
         clear_block(b);
-        return gh_openssl_refusal();
+        return false;
     }
 
     ERR_clear_error();
-    return GH_OK;
+    return true;
 }
 
 

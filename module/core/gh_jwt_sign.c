@@ -116,7 +116,7 @@ goes_with(const gh_alg_info_t *info, const EVP_PKEY *pkey)
     case GH_FAMILY_PSS:
         return type == EVP_PKEY_RSA;
 
-    case GH_FAMILY_ECDSA:
+    case GH_FAMILY_EC:
         return type == EVP_PKEY_EC
                && EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len)
                       == 1
@@ -146,7 +146,7 @@ add_signature(const gh_alg_info_t *info, EVP_PKEY *pkey, gh_str_t input,
 
     gh_rc_t rc = make_signature(info, pkey, input, &signature);
 
-    if (rc == GH_OK && info->family == GH_FAMILY_ECDSA) {
+    if (rc == GH_OK && info->family == GH_FAMILY_EC) {
         rc = gh_ecdsa_from_der(info->curve, gh_buf_str(&signature), &ecdsa);
         signature = ecdsa;
     }

@@ -421,6 +421,8 @@ d25_a_policy_says_which_types_it_takes(void **state)
     assert_reason(check_type("{}", &policy), GH_REASON_OK);
     assert_reason(check_type("{\"typ\":\"\"}", &policy), GH_REASON_TOKEN_TYPE);
     assert_reason(check_type("{\"typ\":\"X/JWT\"}", &policy), GH_REASON_OK);
+    assert_reason(check_type("{\"typ\":\"application/x/jwt\"}", &policy),
+                  GH_REASON_TOKEN_TYPE);
     assert_reason(check_type("{\"typ\":\"JWT\"}", &policy),
                   GH_REASON_TOKEN_TYPE);
 }
