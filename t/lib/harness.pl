@@ -7,13 +7,16 @@ use strict;
 use warnings;
 
 use Cwd ();
+use Errno ();
 use File::Basename qw(basename);
+use IO::Select;
 use POSIX ();
 use TAP::Harness;
 
 my ($jobs, $list) = @ARGV;
 my $build = $ENV{GH_BUILD};
 my ($passed, $failed, @problems) = (0, 0);
+my %orphan_since;
 
 open my $fh, '<', $list or die "$list: $!\n";
 my @tests = map { chomp; [ split / /, $_, 2 ] } <$fh>;
@@ -55,7 +58,10 @@ sub run_apart {
     local $SIG{TERM} = $SIG{INT};
 
     my $text = '';
+    my $poll = IO::Select->new($in);
     while (1) {
+        end_orphans($pid);
+        next if !$poll->can_read(1);
         my $n = sysread $in, $text, 65536, length $text;
         next if !defined $n && $!{EINTR};
         last if !$n;
@@ -169,6 +175,25 @@ sub become_subreaper {
     my %prctl = (x86_64 => 157, aarch64 => 167, riscv64 => 167,
                  ppc64le => 171, s390x => 172);
     syscall $prctl{$arch}, 36, 1, 0, 0, 0 if $prctl{$arch};
+    return;
+}
+
+
+# What lost its parent while tests run may hold their output open for ever;
+# a minute is enough for those that end by themselves.
+sub end_orphans {
+    my ($harness) = @_;
+    my $now = time;
+
+    for my $child (grep { $_->[0] != $harness } children()) {
+        my ($pid, $name) = @$child;
+        $orphan_since{$pid} //= $now;
+        next if $now - $orphan_since{$pid} < 60;
+        push @problems, "left behind: $pid $name";
+        kill 'KILL', $pid;
+        $failed++;
+        delete $orphan_since{$pid};
+    }
     return;
 }
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +77,8 @@ gh_test_fork(int (*story)(void *ctx), void *ctx)
     assert_true(child >= 0);
 
     if (child == 0) {
+        /* a story that fails must not leave its child waiting for ever */
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         _exit(story(ctx));
     }
 
