@@ -79,7 +79,7 @@ sub jwks {
 sub public_pem {
     my ($self) = @_;
     return $self->{pk}->export_key_pem(
-        $self->{alg} =~ /^[RP]S/ ? 'public_x509' : 'public');
+        $self->{alg} =~ /^[RP]S/ ? 'public_x509' : 'public_short');
 }
 
 
