@@ -109,9 +109,11 @@ typedef struct {
     ngx_http_core_srv_conf_t *cscf;
     ngx_http_core_loc_conf_t *clcf;
     void *glcf;
+    void *outer; /* glcf of the level around it */
     ngx_str_t file;
     ngx_uint_t line;
-    unsigned server : 1; /* the server level itself */
+    unsigned server : 1;     /* the server level itself */
+    unsigned subrequest : 1; /* warned of already */
 } ngx_http_gatehouse_place_t;
 
 
@@ -251,6 +253,7 @@ typedef struct {
     const gh_image_service_t *service;
     const gh_image_version_t *version;
     ngx_http_gatehouse_loc_conf_t *resolved_for;
+    ngx_str_t prefix; /* of the location, before a named one */
     size_t strip;       /* length of "/v1" to take out */
     size_t strip_at;    /* where in the path */
     size_t version_end; /* of its name in resolved_uri;
@@ -280,6 +283,7 @@ typedef struct {
 
     /* what it came to */
     gh_reason_t reason;
+    ngx_http_gatehouse_authenticate_t *refused_by;
     gh_reason_t refused; /* by an earlier pass, and not withdrawn */
     uint64_t duration_us;
     gh_buf_t body; /* of a refusal */
@@ -455,6 +459,7 @@ char *ngx_http_gatehouse_cidrs(ngx_conf_t *cf, ngx_uint_t first,
 ngx_array_t *ngx_http_gatehouse_default_headers(ngx_conf_t *cf);
 ngx_int_t ngx_http_gatehouse_header_add(ngx_conf_t *cf, ngx_str_t *name,
                                         gh_part_t part, ngx_array_t *headers);
+ngx_int_t ngx_http_gatehouse_header_name_ok(ngx_str_t *name);
 ngx_int_t ngx_http_gatehouse_header_make(ngx_pool_t *pool, ngx_str_t *name,
                                          ngx_http_gatehouse_header_t *header);
 char *ngx_http_gatehouse_rules_take(ngx_conf_t *cf,

@@ -400,7 +400,7 @@ ngx_http_gatehouse_without_argument(ngx_str_t *args, ngx_str_t *name,
 static ngx_int_t
 ngx_http_gatehouse_forward_strip(ngx_http_gatehouse_request_t *gr)
 {
-    size_t i, at, slashes;
+    size_t i, at, end, slashes;
     ngx_str_t *target;
     ngx_http_request_t *r;
 
@@ -424,7 +424,13 @@ ngx_http_gatehouse_forward_strip(ngx_http_gatehouse_request_t *gr)
         }
     }
 
-    if (r->valid_unparsed_uri && at + gr->strip <= target->len
+    end = at + gr->strip;
+
+    /* where the raw target is written otherwise, the decoded path goes on */
+
+    if (r->valid_unparsed_uri && end <= target->len
+        && (end == target->len || target->data[end] == '/'
+            || target->data[end] == '?')
         && ngx_memcmp(target->data + at, r->uri.data + gr->strip_at, gr->strip)
                == 0)
     {

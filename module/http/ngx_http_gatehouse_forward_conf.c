@@ -11,7 +11,6 @@ static char *ngx_http_gatehouse_preset(ngx_conf_t *cf, ngx_str_t *name,
                                        ngx_array_t *headers);
 static char *ngx_http_gatehouse_own_header(ngx_conf_t *cf, ngx_str_t *word,
                                            ngx_array_t *headers);
-static ngx_int_t ngx_http_gatehouse_header_name_ok(ngx_str_t *name);
 
 
 /* gatehouse_principal_headers default|kong|...|off [NAME=part ...]; */
@@ -202,7 +201,7 @@ ngx_http_gatehouse_header_make(ngx_pool_t *pool, ngx_str_t *name,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_gatehouse_header_name_ok(ngx_str_t *name)
 {
     u_char c;

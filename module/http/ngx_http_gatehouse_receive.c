@@ -12,7 +12,6 @@ typedef struct {
     gh_header_set_t *principals;
     ngx_uint_t server_uses; /* this server has our directives */
     ngx_uint_t trusted;     /* the peer may say who it forwards */
-    ngx_uint_t h2c;         /* Upgrade is not exactly websocket */
 } ngx_http_gatehouse_clean_t;
 
 
@@ -20,7 +19,12 @@ static ngx_int_t ngx_http_gatehouse_receive_clean(
     ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_receive_drop(void *data,
                                                  ngx_table_elt_t *h);
+static ngx_int_t ngx_http_gatehouse_receive_hop(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_gatehouse_receive_is(ngx_str_t *s,
+                                                const char *word, size_t len);
 static ngx_int_t ngx_http_gatehouse_receive_target(
+    ngx_http_gatehouse_request_t *gr);
+static void ngx_http_gatehouse_receive_location(
     ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_receive_host(
     ngx_http_gatehouse_request_t *gr);
@@ -74,6 +78,7 @@ ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
     }
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
+    ngx_http_gatehouse_receive_location(gr);
 
     /* after a redirect to a URI of the configuration the raw target is not
      * what anybody reads */
@@ -109,14 +114,6 @@ ngx_http_gatehouse_receive_clean(ngx_http_gatehouse_request_t *gr)
     clean.trusted =
         gscf->trusted != NULL
         && ngx_cidr_match(r->connection->sockaddr, gscf->trusted) == NGX_OK;
-    clean.h2c = 0;
-
-    if (r->headers_in.upgrade != NULL && gscf->used) {
-        clean.h2c = r->headers_in.upgrade->value.len != 9
-                    || ngx_strncasecmp(r->headers_in.upgrade->value.data,
-                                       (u_char *) "websocket", 9)
-                           != 0;
-    }
 
     gr->n_forwarded = 0;
 
@@ -140,8 +137,7 @@ ngx_http_gatehouse_receive_drop(void *data, ngx_table_elt_t *h)
     switch (
         gh_header_classify(clean->principals, ngx_http_gatehouse_gh(h->key))) {
     case GH_HEADER_KEEP:
-        return clean->h2c && h->key.len == 7
-               && ngx_strncasecmp(h->key.data, (u_char *) "upgrade", 7) == 0;
+        return clean->server_uses && ngx_http_gatehouse_receive_hop(h);
 
     case GH_HEADER_PRINCIPAL:
         return 1;
@@ -155,6 +151,63 @@ ngx_http_gatehouse_receive_drop(void *data, ngx_table_elt_t *h)
     }
 
     return 1;
+}
+
+
+/*
+ * What concerns this connection only, where a location hands it on with
+ * proxy_set_header: the one upgrade is a websocket, and Connection names no
+ * header that a proxy behind us would take away (ours among them).
+ */
+
+static ngx_int_t
+ngx_http_gatehouse_receive_hop(ngx_table_elt_t *h)
+{
+    gh_str_t rest, item;
+    ngx_str_t word;
+
+    switch (h->key.len) {
+
+    case sizeof("Upgrade") - 1:
+        return ngx_http_gatehouse_receive_is(&h->key, "upgrade", 7)
+               && !ngx_http_gatehouse_receive_is(&h->value, "websocket", 9);
+
+    case sizeof("HTTP2-Settings") - 1:
+        return ngx_http_gatehouse_receive_is(&h->key, "http2-settings", 14);
+
+    case sizeof("Connection") - 1:
+        if (!ngx_http_gatehouse_receive_is(&h->key, "connection", 10)) {
+            return 0;
+        }
+        break;
+
+    default:
+        return 0;
+    }
+
+    rest = ngx_http_gatehouse_gh(h->value);
+
+    while (rest.data != NULL) {
+        item = gh_str_trim(gh_str_cut(rest, ',', &rest));
+        word = ngx_http_gatehouse_ngx(item);
+
+        if (!ngx_http_gatehouse_receive_is(&word, "close", 5)
+            && !ngx_http_gatehouse_receive_is(&word, "keep-alive", 10)
+            && !ngx_http_gatehouse_receive_is(&word, "upgrade", 7))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_gatehouse_receive_is(ngx_str_t *s, const char *word, size_t len)
+{
+    return s->len == len
+           && ngx_strncasecmp(s->data, (u_char *) (uintptr_t) word, len) == 0;
 }
 
 
@@ -223,6 +276,36 @@ ngx_http_gatehouse_receive_target(ngx_http_gatehouse_request_t *gr)
     r->unparsed_uri.len = out.len;
 
     return NGX_OK;
+}
+
+
+/*
+ * A version is looked for anew with each location, after the prefix of the
+ * last one that has a prefix: "try_files $uri @app" leaves the path as it is.
+ */
+
+static void
+ngx_http_gatehouse_receive_location(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(gr->request, ngx_http_core_module);
+
+    gr->resolved_for = NULL;
+
+    if (clcf->named) {
+        return;
+    }
+
+    ngx_str_set(&gr->prefix, "/");
+
+#if (NGX_PCRE)
+    if (clcf->regex != NULL) {
+        return;
+    }
+#endif
+
+    gr->prefix = clcf->name;
 }
 
 

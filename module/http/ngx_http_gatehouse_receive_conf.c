@@ -95,8 +95,10 @@ ngx_http_gatehouse_set_request_id(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_gatehouse_option(&value[i], "header",
-                                      &glcf->request_id_header)) {
+        if (ngx_http_gatehouse_option(&value[i], "header", &rest)
+            && ngx_http_gatehouse_header_name_ok(&rest) == NGX_OK)
+        {
+            glcf->request_id_header = rest;
             continue;
         }
 

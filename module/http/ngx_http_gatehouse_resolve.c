@@ -68,9 +68,14 @@ ngx_http_gatehouse_resolve(ngx_http_gatehouse_request_t *gr)
 {
     ngx_str_t name;
     ngx_http_request_t *r;
+    ngx_http_core_loc_conf_t *clcf;
     ngx_http_gatehouse_loc_conf_t *glcf;
 
+    const gh_image_service_t *before;
+    const gh_image_version_t *version;
+
     r = gr->request;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
 
     if (glcf->service == NULL) {
@@ -88,6 +93,9 @@ ngx_http_gatehouse_resolve(ngx_http_gatehouse_request_t *gr)
         return NGX_OK;
     }
 
+    before = gr->service;
+    version = gr->version;
+
     gr->service = NULL;
     gr->version = NULL;
     gr->deployment = NULL;
@@ -104,6 +112,16 @@ ngx_http_gatehouse_resolve(ngx_http_gatehouse_request_t *gr)
 
     gr->service =
         gh_image_service(&gr->image->im, ngx_http_gatehouse_gh(name));
+
+    if (clcf->named && gr->service != NULL && gr->service == before
+        && version != NULL)
+    {
+        /* error_page 502 = @fallback: the path may have lost its version,
+         * the request has not */
+        gr->version = version;
+        gr->resolved_for = glcf;
+        return NGX_OK;
+    }
 
     if (gr->service == NULL) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_SERVICE_UNKNOWN);
@@ -210,15 +228,13 @@ ngx_http_gatehouse_resolve_path(ngx_http_gatehouse_request_t *gr,
     gh_rc_t rc;
     gh_str_t path, prefix, name, rest;
     ngx_http_request_t *r;
-    ngx_http_core_loc_conf_t *clcf;
 
     r = gr->request;
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     path = ngx_http_gatehouse_gh(r->uri);
-    prefix = ngx_http_gatehouse_gh(clcf->name);
+    prefix = ngx_http_gatehouse_gh(gr->prefix);
 
-    if (clcf->regex != NULL || clcf->named || !gh_str_starts(path, prefix)) {
+    if (prefix.len == 0 || !gh_str_starts(path, prefix)) {
         prefix = GH_STR("/");
     }
 
