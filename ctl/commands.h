@@ -1,0 +1,20 @@
+/*
+ * Commands that have a file of their own; those about keys and traffic are
+ * in key.h and traffic.h.
+ */
+
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include "ctl.h"
+
+
+ctl_exit_t ctl_check(ctl_t *c);
+ctl_exit_t ctl_history(ctl_t *c);
+ctl_exit_t ctl_status(ctl_t *c);
+ctl_exit_t ctl_consumer_show(ctl_t *c);
+ctl_exit_t ctl_consumer_suspend(ctl_t *c);
+ctl_exit_t ctl_consumer_resume(ctl_t *c);
+
+
+#endif

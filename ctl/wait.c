@@ -1,0 +1,133 @@
+/*
+ * Waiting until a change is in force in every worker, as /status tells it.
+ */
+
+#include "ask.h"
+#include "gh_policy_error.h"
+#include "gh_time.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define WAIT_S 10
+#define PAUSE_MS 50
+
+
+static int64_t wait_span(const ctl_t *c);
+static ctl_exit_t wait_for(ctl_t *c, const char *member, uint64_t number);
+static bool reached(const json_t *status, const char *member, uint64_t number,
+                    size_t *workers, size_t *behind);
+
+
+ctl_exit_t
+ctl_wait_check(const ctl_t *c)
+{
+    const char *text = c->options[CTL_OPT_WAIT];
+    int64_t span_s;
+
+    if (text == NULL || text[0] == '\0'
+        || gh_duration_parse(gh_str(text), &span_s) == GH_OK)
+    {
+        return CTL_DONE;
+    }
+
+    return ctl_fail(c, CTL_USAGE, "--wait=%s is not a span such as 10s",
+                    gh_policy_word(gh_str(text)).text);
+}
+
+
+ctl_exit_t
+ctl_wait(ctl_t *c)
+{
+    return wait_for(c, "sequence", c->sequence);
+}
+
+
+ctl_exit_t
+ctl_wait_generation(ctl_t *c, uint64_t generation)
+{
+    return wait_for(c, "generation", generation);
+}
+
+
+static ctl_exit_t
+wait_for(ctl_t *c, const char *member, uint64_t number)
+{
+    struct timespec pause = { 0, PAUSE_MS * 1000000L };
+    size_t workers = 0, behind = 0;
+    time_t end = time(NULL) + (time_t) wait_span(c);
+
+    if (c->options[CTL_OPT_WAIT] == NULL) {
+        return CTL_DONE;
+    }
+
+    (void) fflush(stdout); /* the answer is true whatever comes */
+
+    for (;;) {
+        json_t *status = ctl_ask_status(c, false);
+        bool done = status != NULL
+                    && reached(status, member, number, &workers, &behind);
+
+        json_decref(status);
+
+        if (done) {
+            ctl_note(c, "in force in %zu %s\n", workers,
+                     workers == 1 ? "worker" : "workers");
+            return CTL_DONE;
+        }
+
+        if (time(NULL) >= end) {
+            break;
+        }
+
+        (void) nanosleep(&pause, NULL);
+    }
+
+    if (workers == 0) {
+        ctl_note(c, "gatehouse: it is written, but nobody could be asked "
+                    "whether it is in force; see: gatehouse status\n");
+    } else {
+        ctl_note(c,
+                 "gatehouse: it is written, but %zu of %zu workers do not "
+                 "have it yet; see: gatehouse status\n",
+                 behind, workers);
+    }
+
+    return CTL_PENDING;
+}
+
+
+static int64_t
+wait_span(const ctl_t *c)
+{
+    const char *text = c->options[CTL_OPT_WAIT];
+    int64_t span_s;
+
+    return text == NULL || text[0] == '\0'
+                   || gh_duration_parse(gh_str(text), &span_s) != GH_OK
+               ? WAIT_S
+               : span_s;
+}
+
+
+static bool
+reached(const json_t *status, const char *member, uint64_t number,
+        size_t *workers, size_t *behind)
+{
+    const json_t *list = json_object_get(status, "workers"), *worker;
+    size_t i;
+
+    *workers = json_array_size(list);
+    *behind = 0;
+
+    json_array_foreach(list, i, worker)
+    {
+        json_int_t at = json_integer_value(json_object_get(worker, member));
+
+        if (at < 0 || (uint64_t) at < number) {
+            ++*behind;
+        }
+    }
+
+    return *workers > 0 && *behind == 0;
+}
