@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_corridor.h"
+#include "ngx_http_gatehouse_status.h"
 
 #include <openssl/rand.h>
 
@@ -62,13 +63,18 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
                                          gmcf->fetcher, &gmcf->key_sources);
     gmcf->policies = ngx_gatehouse_policies_open(cycle, &gmcf->policies_conf);
 
-    return (gmcf->keys == NULL || gmcf->policies == NULL) ? NGX_ERROR : NGX_OK;
+    if (gmcf->keys == NULL || gmcf->policies == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_gatehouse_progress_open(cycle, gmcf);
 }
 
 
 void
 ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
 {
+    ngx_http_gatehouse_progress_close(gmcf);
     ngx_http_gatehouse_streams_close(gmcf);
 
     if (gmcf->policies != NULL) {

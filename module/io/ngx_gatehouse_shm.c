@@ -187,13 +187,16 @@ shm_build(ngx_shm_zone_t *zone, ngx_gatehouse_shm_t *shm)
     shm->quotas = shm_cells(zone, hundredth * SHM_QUOTAS);
     shm->counters =
         shm_array(zone, shm->slots, sizeof(ngx_gatehouse_counters_t));
+    shm->progress =
+        shm_array(zone, shm->slots, sizeof(ngx_gatehouse_progress_t));
     shm->series =
         shm_array(zone, shm->slots * shm->series_max, sizeof(gh_series_t));
     shm->series_names =
         shm_array(zone, shm->series_max, sizeof(ngx_gatehouse_series_name_t));
 
     if (shm->rates == NULL || shm->quotas == NULL || shm->counters == NULL
-        || shm->series == NULL || shm->series_names == NULL)
+        || shm->progress == NULL || shm->series == NULL
+        || shm->series_names == NULL)
     {
         return NGX_ERROR;
     }
@@ -366,6 +369,28 @@ ngx_gatehouse_counters_sum(const ngx_gatehouse_shm_t *shm,
         add_words((uint64_t *) out, (const uint64_t *) &shm->counters[slot],
                   sizeof(ngx_gatehouse_counters_t));
     }
+}
+
+
+ngx_gatehouse_progress_t *
+ngx_gatehouse_progress(ngx_gatehouse_shm_t *shm)
+{
+    return &shm->progress[slot_of_caller(shm)];
+}
+
+
+ngx_int_t
+ngx_gatehouse_progress_of(const ngx_gatehouse_shm_t *shm, ngx_uint_t slot,
+                          ngx_pid_t *pid, ngx_gatehouse_progress_t *out)
+{
+    *pid = (ngx_pid_t) shm->owners[slot];
+    out->sequence = shm->progress[slot].sequence;
+    out->generation = shm->progress[slot].generation;
+
+    return (*pid == 0 || (out->sequence == 0 && out->generation == 0)
+            || process_is_gone(*pid))
+               ? NGX_DECLINED
+               : NGX_OK;
 }
 
 

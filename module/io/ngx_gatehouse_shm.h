@@ -53,6 +53,12 @@ typedef enum {
     NGX_GATEHOUSE_DEGRADED_POLICIES   /* newest set is invalid */
 } ngx_gatehouse_degraded_t;
 
+/* How far a worker is; both 0 in a slot without one. Written by its owner. */
+typedef struct {
+    ngx_atomic_t sequence;   /* of the change log, followed to here */
+    ngx_atomic_t generation; /* of the policies that it decides by */
+} ngx_gatehouse_progress_t;
+
 typedef struct {
     uint64_t magic;
     gh_sipkey_t sip; /* per boot, secret */
@@ -77,6 +83,7 @@ typedef struct {
     ngx_gatehouse_series_name_t *series_names; /* [series_max] */
     gh_series_t *series;                /* [slot * series_max + series] */
     ngx_gatehouse_counters_t *counters; /* [slot] */
+    ngx_gatehouse_progress_t *progress; /* [slot] */
     ngx_atomic_t degraded_since[8];     /* epoch s, 0: not degraded */
 
     time_t bad_until_s; /* 0 or when the last bad credential is forgiven */
@@ -114,6 +121,13 @@ ngx_gatehouse_counters_t *ngx_gatehouse_counters(ngx_gatehouse_shm_t *shm);
 /* Adds up all slots, for metrics and status. */
 void ngx_gatehouse_counters_sum(const ngx_gatehouse_shm_t *shm,
                                 ngx_gatehouse_counters_t *out);
+
+/* The caller's own slot. Never NULL. */
+ngx_gatehouse_progress_t *ngx_gatehouse_progress(ngx_gatehouse_shm_t *shm);
+/* What the live worker of a slot wrote there; NGX_DECLINED: there is none. */
+ngx_int_t ngx_gatehouse_progress_of(const ngx_gatehouse_shm_t *shm,
+                                    ngx_uint_t slot, ngx_pid_t *pid,
+                                    ngx_gatehouse_progress_t *out);
 
 /* Index of a series, made when absent; NGX_GATEHOUSE_SERIES_REST when the
  * room is used up. Takes the mutex when it makes one: at image load, not per

@@ -498,6 +498,13 @@ ngx_gatehouse_store_age(ngx_gatehouse_store_t *store)
 }
 
 
+uint64_t
+ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store)
+{
+    return store->sequence;
+}
+
+
 void
 ngx_gatehouse_store_state(ngx_gatehouse_store_t *store,
                           ngx_gatehouse_store_state_t *out)

@@ -172,6 +172,9 @@ ngx_int_t ngx_gatehouse_store_each(
  * since then, or followed since, is known to be right as of then. */
 ngx_msec_t ngx_gatehouse_store_age(ngx_gatehouse_store_t *store);
 
+/* The last line of the change log that was followed; 0: none yet. */
+uint64_t ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store);
+
 void ngx_gatehouse_store_state(ngx_gatehouse_store_t *store,
                                ngx_gatehouse_store_state_t *out);
 
