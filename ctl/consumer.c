@@ -57,8 +57,14 @@ ctl_consumer_show(ctl_t *c)
 
     ctl_say(c, "%s%s\n", c->args[0],
             suspended ? ": SUSPENDED, every credential is refused" : "");
-    ctl_say(c, "  name    %.*s\n", (int) name.len, name.data);
-    ctl_say(c, "  email   %.*s\n", (int) email.len, email.data);
+
+    if (name.len > 0) {
+        ctl_say(c, "  name    %.*s\n", (int) name.len, name.data);
+    }
+
+    if (email.len > 0) {
+        ctl_say(c, "  email   %.*s\n", (int) email.len, email.data);
+    }
 
     gh_str_t plan_name =
         plan == NULL ? GH_STR("(none)") : gh_image_str(im, plan->name);
@@ -96,7 +102,11 @@ show_words(ctl_t *c, const char *title, const gh_image_t *im, gh_span_t span)
 {
     const gh_ref_t *refs = gh_image_at(im, span);
 
-    ctl_say(c, "  %-6s ", title);
+    if (span.n == 0) {
+        return;
+    }
+
+    ctl_say(c, "  %-7s", title);
 
     for (uint32_t i = 0; i < span.n; i++) {
         gh_str_t word = gh_image_str(im, refs[i]);

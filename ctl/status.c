@@ -12,7 +12,6 @@ static void show(ctl_t *c, const json_t *s, const ctl_answer_t *ready);
 static void show_policies(ctl_t *c, const json_t *p);
 static void show_store(ctl_t *c, const json_t *s);
 static void show_issuers(ctl_t *c, const json_t *issuers);
-static void show_traffic(ctl_t *c, const json_t *traffic);
 static const char *text(ctl_t *c, const json_t *o, const char *name);
 static json_int_t number(const json_t *o, const char *name);
 
@@ -75,7 +74,6 @@ show(ctl_t *c, const json_t *s, const ctl_answer_t *ready)
     show_policies(c, json_object_get(s, "policies"));
     show_store(c, json_object_get(s, "store"));
     show_issuers(c, json_object_get(s, "issuers"));
-    show_traffic(c, json_object_get(s, "traffic"));
 }
 
 
@@ -131,30 +129,6 @@ show_issuers(ctl_t *c, const json_t *issuers)
             json_is_true(json_object_get(i, "stale")) ? ", OUT OF DATE" : "",
             json_object_get(i, "why") == NULL ? "" : ": ",
             json_object_get(i, "why") == NULL ? "" : text(c, i, "why"));
-    }
-}
-
-
-static void
-show_traffic(ctl_t *c, const json_t *traffic)
-{
-    const char *name, *deployment;
-    const json_t *v, *weight;
-
-    json_object_foreach((json_t *) (uintptr_t) traffic, name, v)
-    {
-        ctl_say(c, "traffic   %s:", ctl_plain(c, gh_str(name)));
-
-        json_object_foreach(
-            (json_t *) (uintptr_t) json_object_get(v, "weights"), deployment,
-            weight)
-        {
-            double percent = (double) json_integer_value(weight) / 100;
-
-            ctl_say(c, " %s %g%%", ctl_plain(c, gh_str(deployment)), percent);
-        }
-
-        ctl_say(c, "\n");
     }
 }
 
