@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_gatehouse_answer_page(
     ngx_http_gatehouse_request_t *gr);
 static ngx_uint_t ngx_http_gatehouse_answer_own(
     ngx_http_request_t *r, ngx_http_gatehouse_request_t *gr);
+static ngx_uint_t ngx_http_gatehouse_answer_refuses(
+    ngx_http_request_t *r, ngx_http_gatehouse_request_t *gr);
 
 
 static ngx_http_output_header_filter_pt ngx_http_next_header_filter;
@@ -83,10 +85,15 @@ ngx_http_gatehouse_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ngx_http_gatehouse_answer_own(r, gr)
+    if (ngx_http_gatehouse_answer_refuses(r, gr)
         && (ngx_http_gatehouse_answer_retry(gr) != NGX_OK
-            || ngx_http_gatehouse_answer_challenge(gr) != NGX_OK
-            || ngx_http_gatehouse_answer_page(gr) != NGX_OK))
+            || ngx_http_gatehouse_answer_challenge(gr) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_gatehouse_answer_own(r, gr)
+        && ngx_http_gatehouse_answer_page(gr) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -138,6 +145,18 @@ ngx_http_gatehouse_answer_own(ngx_http_request_t *r,
     return gr->page
            && ngx_http_get_module_ctx(r, ngx_http_gatehouse_module) == gr
            && r->headers_out.status == gh_reason_info(gr->reason)->status;
+}
+
+
+/* The same, also where the page is one of the user's error_page. */
+
+static ngx_uint_t
+ngx_http_gatehouse_answer_refuses(ngx_http_request_t *r,
+                                  ngx_http_gatehouse_request_t *gr)
+{
+    return gr->refused != GH_REASON_NONE
+           && (r->error_page || ngx_http_gatehouse_answer_own(r, gr))
+           && r->headers_out.status == gh_reason_info(gr->refused)->status;
 }
 
 
@@ -313,7 +332,7 @@ ngx_http_gatehouse_answer_retry(ngx_http_gatehouse_request_t *gr)
     ngx_str_t value;
     ngx_uint_t status;
 
-    status = gh_reason_info(gr->reason)->status;
+    status = gh_reason_info(gr->refused)->status;
 
     if (status == NGX_HTTP_TOO_MANY_REQUESTS) {
         seconds = gr->retry_ns / GH_NS_PER_S + 1;
@@ -345,14 +364,11 @@ ngx_http_gatehouse_answer_challenge(ngx_http_gatehouse_request_t *gr)
 {
     ngx_str_t value;
     ngx_uint_t i;
-    ngx_http_gatehouse_loc_conf_t *glcf;
     ngx_http_gatehouse_authenticate_t *auth;
 
-    glcf =
-        ngx_http_get_module_loc_conf(gr->request, ngx_http_gatehouse_module);
-    auth = glcf->authenticate;
+    auth = gr->refused_by;
 
-    if (gh_reason_info(gr->reason)->status != NGX_HTTP_UNAUTHORIZED
+    if (gh_reason_info(gr->refused)->status != NGX_HTTP_UNAUTHORIZED
         || auth == NULL)
     {
         return NGX_OK;
@@ -362,7 +378,7 @@ ngx_http_gatehouse_answer_challenge(ngx_http_gatehouse_request_t *gr)
 
         if (auth->methods[i] == GH_METHOD_TOKEN) {
 
-            if (gr->reason == GH_REASON_CREDENTIAL_MISSING) {
+            if (gr->refused == GH_REASON_CREDENTIAL_MISSING) {
                 ngx_str_set(&value, "Bearer realm=\"gatehouse\"");
 
             } else {

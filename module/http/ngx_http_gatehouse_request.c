@@ -137,8 +137,14 @@ ngx_http_gatehouse_wake(void *data)
 ngx_int_t
 ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr, gh_reason_t reason)
 {
+    ngx_http_gatehouse_loc_conf_t *glcf;
+
+    glcf =
+        ngx_http_get_module_loc_conf(gr->request, ngx_http_gatehouse_module);
+
     gr->reason = reason;
     gr->refused = reason;
+    gr->refused_by = glcf->authenticate;
     gr->page = 1;
 
     return (ngx_int_t) gh_reason_info(reason)->status;
