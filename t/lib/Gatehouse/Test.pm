@@ -364,10 +364,15 @@ sub decisions {
 }
 
 
-# Runs the tool on our nginx.conf: (exit status, stdout, stderr).
+# Runs the tool on our nginx.conf: (exit status, stdout, stderr). A key that
+# it shows is a secret from then on.
 sub tool {
     my ($self, @arg) = @_;
-    return run("$BUILD/gatehouse", '-c', "$self->{dir}/nginx.conf", @arg);
+    my ($status, $out, $err)
+        = run("$BUILD/gatehouse", '-c', "$self->{dir}/nginx.conf", @arg);
+
+    $self->plant_secret($out =~ /\b(gh_[a-z0-9]+_\w{43}_\w{6})\b/g);
+    return ($status, $out, $err);
 }
 
 
