@@ -8,7 +8,8 @@
 
 
 static ngx_int_t ngx_http_gatehouse_add_place(
-    ngx_conf_t *cf, ngx_http_gatehouse_loc_conf_t *glcf);
+    ngx_conf_t *cf, ngx_http_gatehouse_loc_conf_t *outer,
+    ngx_http_gatehouse_loc_conf_t *glcf);
 static void ngx_http_gatehouse_here(ngx_conf_t *cf, ngx_str_t *file,
                                     ngx_uint_t *line);
 
@@ -137,7 +138,13 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->authenticate, prev->authenticate, NULL);
 
-    if (!conf->own_authorize) {
+    if (conf->own_authenticate && conf->authenticate->off
+        && !conf->own_authorize)
+    {
+        /* public on purpose: nobody is there whom rules could admit */
+        conf->rule_lines = NULL;
+
+    } else if (!conf->own_authorize) {
         conf->rules = prev->rules;
     }
 
@@ -210,7 +217,7 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->status_allow, prev->status_allow, NULL);
 
-    if (ngx_http_gatehouse_add_place(cf, conf) != NGX_OK) {
+    if (ngx_http_gatehouse_add_place(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -222,6 +229,7 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 static ngx_int_t
 ngx_http_gatehouse_add_place(ngx_conf_t *cf,
+                             ngx_http_gatehouse_loc_conf_t *outer,
                              ngx_http_gatehouse_loc_conf_t *glcf)
 {
     ngx_http_gatehouse_place_t *place;
@@ -239,6 +247,7 @@ ngx_http_gatehouse_add_place(ngx_conf_t *cf,
     place->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
     place->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     place->glcf = glcf;
+    place->outer = outer;
     place->file = glcf->file;
     place->line = glcf->line;
 

@@ -5,7 +5,7 @@
  * end of configuration, so also in `nginx -t`.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_guard.h"
 
 #define NGX_HTTP_GATEHOUSE_EXEMPT_MAX 8
 
@@ -27,8 +27,6 @@ static ngx_int_t ngx_http_gatehouse_guard_policies(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place);
 static ngx_uint_t ngx_http_gatehouse_guard_is_exempt(
     ngx_http_gatehouse_exempt_t *exempt, ngx_http_handler_pt handler);
-static u_char *ngx_http_gatehouse_guard_name(ngx_http_gatehouse_place_t *place,
-                                             u_char *buf, size_t size);
 static ngx_str_t ngx_http_gatehouse_state_directory(
     ngx_http_gatehouse_main_conf_t *gmcf);
 static ngx_int_t ngx_http_gatehouse_guard_setup(
@@ -91,7 +89,7 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
                                ngx_http_gatehouse_place_t *place,
                                ngx_http_gatehouse_exempt_t *exempt)
 {
-    u_char name[512];
+    u_char name[NGX_HTTP_GATEHOUSE_GUARD_NAME];
     ngx_http_gatehouse_loc_conf_t *glcf;
     ngx_http_gatehouse_srv_conf_t *gscf;
 
@@ -106,17 +104,6 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (place->clcf->noname
-        && (glcf->own_authenticate || glcf->own_authorize || glcf->own_limit))
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "gatehouse lines inside \"if\" or \"limit_except\" in "
-                      "%V:%ui have no dependable effect; put them into a "
-                      "location of their own",
-                      &place->file, place->line);
-        return NGX_ERROR;
-    }
-
     if (glcf->own_authenticate && glcf->authenticate->off
         && glcf->own_authorize) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -128,9 +115,14 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (ngx_http_gatehouse_guard_return(cf, place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_gatehouse_guard_warn(cf, place);
+
     if (place->clcf->handler == NULL
-        || ngx_http_gatehouse_guard_is_exempt(exempt, place->clcf->handler)
-        || place->clcf->noname)
+        || ngx_http_gatehouse_guard_is_exempt(exempt, place->clcf->handler))
     {
         return NGX_OK;
     }
@@ -143,7 +135,7 @@ static ngx_int_t
 ngx_http_gatehouse_guard_needs(ngx_conf_t *cf,
                                ngx_http_gatehouse_place_t *place)
 {
-    u_char name[512];
+    u_char name[NGX_HTTP_GATEHOUSE_GUARD_NAME];
     ngx_http_gatehouse_loc_conf_t *glcf;
 
     glcf = place->glcf;
@@ -216,7 +208,7 @@ ngx_http_gatehouse_guard_policies(ngx_conf_t *cf,
 }
 
 
-static u_char *
+u_char *
 ngx_http_gatehouse_guard_name(ngx_http_gatehouse_place_t *place, u_char *buf,
                               size_t size)
 {
@@ -226,6 +218,9 @@ ngx_http_gatehouse_guard_name(ngx_http_gatehouse_place_t *place, u_char *buf,
 
     if (place->server) {
         kind = "server ";
+
+    } else if (place->clcf->noname) {
+        kind = "a block inside location ";
 
     } else if (place->clcf->named) {
         kind = "named location ";
