@@ -188,12 +188,18 @@ same_consumer(const gh_image_t *im, uint32_t i,
 }
 
 
+/* By words and to the end: how far two hashes agree takes no time to tell. */
 static bool
 same_key(const gh_image_t *im, uint32_t i, const gh_image_wanted_t *wanted)
 {
     const gh_image_key_t *key = gh_image_record(im, GH_IMAGE_KEYS, i);
+    uint64_t a[GH_SHA256_LEN / 8], b[GH_SHA256_LEN / 8];
 
-    return gh_equal_secret(key->hash, wanted->hash, GH_SHA256_LEN);
+    memcpy(a, key->hash, sizeof(a));
+    memcpy(b, wanted->hash, sizeof(b));
+
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]))
+           == 0;
 }
 
 
