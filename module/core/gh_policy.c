@@ -7,17 +7,17 @@
 #include "gh_policy_set.h"
 
 
-static gh_rc_t read_file(gh_policy_set_t *set, gh_policy_file_t *file,
+static gh_rc_t read_file(gh_policy_set_t *set, gh_policy_source_t *file,
                          gh_str_t text);
-static gh_rc_t read_text(gh_policy_set_t *set, gh_policy_file_t *file,
+static gh_rc_t read_text(gh_policy_set_t *set, gh_policy_source_t *file,
                          gh_str_t text, gh_policy_errors_t *errors);
-static gh_rc_t keep_errors(gh_policy_set_t *set, gh_policy_file_t *file,
+static gh_rc_t keep_errors(gh_policy_set_t *set, gh_policy_source_t *file,
                            const gh_policy_errors_t *errors);
-static gh_rc_t put_file(gh_policy_set_t *set, gh_policy_file_t *file);
+static gh_rc_t put_file(gh_policy_set_t *set, gh_policy_source_t *file);
 static bool find(const gh_policy_set_t *set, gh_str_t path, uint32_t *at);
-static gh_policy_file_t **files_of(const gh_policy_set_t *set);
-static gh_policy_file_t *file_create(gh_policy_set_t *set, gh_str_t path);
-static void file_destroy(gh_policy_set_t *set, gh_policy_file_t *file);
+static gh_policy_source_t **files_of(const gh_policy_set_t *set);
+static gh_policy_source_t *file_create(gh_policy_set_t *set, gh_str_t path);
+static void file_destroy(gh_policy_set_t *set, gh_policy_source_t *file);
 
 
 gh_rc_t
@@ -33,7 +33,7 @@ gh_policy_set_create(const gh_alloc_t *a, gh_policy_set_t **out)
 
     memset(set, 0, sizeof(*set));
     set->a = a;
-    set->files.size = sizeof(gh_policy_file_t *);
+    set->files.size = sizeof(gh_policy_source_t *);
 
     return GH_OK;
 }
@@ -59,7 +59,7 @@ gh_rc_t
 gh_policy_set_file(gh_policy_set_t *set, gh_str_t path, gh_str_t text,
                    uint64_t stamp, gh_policy_errors_t *errors)
 {
-    gh_policy_file_t *file = file_create(set, path);
+    gh_policy_source_t *file = file_create(set, path);
 
     if (file == NULL) {
         return GH_NOMEM;
@@ -82,7 +82,7 @@ gh_policy_set_file(gh_policy_set_t *set, gh_str_t path, gh_str_t text,
 
 /* GH_OK also for a broken file, which keeps its errors. */
 static gh_rc_t
-read_file(gh_policy_set_t *set, gh_policy_file_t *file, gh_str_t text)
+read_file(gh_policy_set_t *set, gh_policy_source_t *file, gh_str_t text)
 {
     const gh_alloc_t *a = set->a;
     gh_policy_errors_t *errors = a->alloc(a->ctx, sizeof(*errors));
@@ -108,7 +108,7 @@ read_file(gh_policy_set_t *set, gh_policy_file_t *file, gh_str_t text)
 
 
 static gh_rc_t
-read_text(gh_policy_set_t *set, gh_policy_file_t *file, gh_str_t text,
+read_text(gh_policy_set_t *set, gh_policy_source_t *file, gh_str_t text,
           gh_policy_errors_t *errors)
 {
     const gh_alloc_t *a = set->a;
@@ -143,7 +143,7 @@ read_text(gh_policy_set_t *set, gh_policy_file_t *file, gh_str_t text,
 
 
 static gh_rc_t
-keep_errors(gh_policy_set_t *set, gh_policy_file_t *file,
+keep_errors(gh_policy_set_t *set, gh_policy_source_t *file,
             const gh_policy_errors_t *errors)
 {
     size_t size = errors->n * sizeof(errors->items[0]);
@@ -162,7 +162,8 @@ keep_errors(gh_policy_set_t *set, gh_policy_file_t *file,
 
 
 void
-gh_policy_file_errors(const gh_policy_file_t *file, gh_policy_errors_t *errors)
+gh_policy_file_errors(const gh_policy_source_t *file,
+                      gh_policy_errors_t *errors)
 {
     for (size_t i = 0; i < file->n_errors; i++) {
         gh_policy_error_again(errors, &file->errors[i]);
@@ -176,7 +177,7 @@ gh_policy_file_errors(const gh_policy_file_t *file, gh_policy_errors_t *errors)
 
 /* Takes the place of the file of that path, or its own between the others. */
 static gh_rc_t
-put_file(gh_policy_set_t *set, gh_policy_file_t *file)
+put_file(gh_policy_set_t *set, gh_policy_source_t *file)
 {
     uint32_t at;
 
@@ -190,7 +191,7 @@ put_file(gh_policy_set_t *set, gh_policy_file_t *file)
         return GH_NOMEM;
     }
 
-    gh_policy_file_t **files = files_of(set);
+    gh_policy_source_t **files = files_of(set);
 
     for (uint32_t i = set->files.n - 1; i > at; i--) {
         files[i] = files[i - 1];
@@ -229,32 +230,32 @@ find(const gh_policy_set_t *set, gh_str_t path, uint32_t *at)
 }
 
 
-static gh_policy_file_t **
+static gh_policy_source_t **
 files_of(const gh_policy_set_t *set)
 {
     return set->files.items;
 }
 
 
-const gh_policy_file_t *
+const gh_policy_source_t *
 gh_policy_set_at(const gh_policy_set_t *set, uint32_t i)
 {
     return files_of(set)[i];
 }
 
 
-static gh_policy_file_t *
+static gh_policy_source_t *
 file_create(gh_policy_set_t *set, gh_str_t path)
 {
     /* the path in the same block, behind the file */
     char *room =
-        set->a->alloc(set->a->ctx, sizeof(gh_policy_file_t) + path.len);
+        set->a->alloc(set->a->ctx, sizeof(gh_policy_source_t) + path.len);
 
     if (room == NULL) {
         return NULL;
     }
 
-    gh_policy_file_t *file = (gh_policy_file_t *) (void *) room;
+    gh_policy_source_t *file = (gh_policy_source_t *) (void *) room;
 
     memset(file, 0, sizeof(*file));
     gh_policy_part_init(&file->part);
@@ -269,7 +270,7 @@ file_create(gh_policy_set_t *set, gh_str_t path)
 
 
 static void
-file_destroy(gh_policy_set_t *set, gh_policy_file_t *file)
+file_destroy(gh_policy_set_t *set, gh_policy_source_t *file)
 {
     gh_policy_part_clear(&file->part, set->a);
     set->a->free(set->a->ctx, file->errors);
@@ -293,7 +294,7 @@ gh_policy_set_retain(gh_policy_set_t *set,
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < set->files.n; i++) {
-        gh_policy_file_t *file = files_of(set)[i];
+        gh_policy_source_t *file = files_of(set)[i];
 
         if (keep(ctx, file->path)) {
             files_of(set)[kept++] = file;

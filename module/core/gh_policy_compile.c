@@ -100,7 +100,7 @@ static void
 report_broken(gh_policy_link_t *l)
 {
     for (uint32_t f = 0; f < l->set->files.n; f++) {
-        const gh_policy_file_t *file = gh_policy_set_at(l->set, f);
+        const gh_policy_source_t *file = gh_policy_set_at(l->set, f);
 
         if (file->broken) {
             l->complained = true;
