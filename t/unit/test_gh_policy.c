@@ -202,6 +202,43 @@ services_have_versions_and_deployments(void **state)
 
 
 static void
+access_rules_say_where_they_apply_and_what_must_hold(void **state)
+{
+    static const gh_str_t admin = { "admin", 5 };
+    (void) state;
+    gh_test_policies_t *t = gh_test_policies();
+    json_t *claims = json_pack("{s:i}", "level", 1);
+    gh_principal_t alice = { .type = GH_PRINCIPAL_CONSUMER };
+    gh_subject_t asks = { &alice, GH_STR("GET"), GH_STR("v2") };
+
+    (void) gh_test_policies_file(t, "s", services);
+    (void) gh_test_policies_file(t, "c", "{'consumers':{'acme':{}}}");
+    assert_int_equal(gh_test_policies_compile(t, &gh_test_policy_env), GH_OK);
+
+    gh_str_t block = gh_image_str(
+        &t->im, gh_image_service(&t->im, GH_STR("orders"))->access);
+
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_OK);
+
+    asks.http_method = GH_STR("DELETE");
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_SERVICE_RULE);
+    alice.groups = &admin;
+    alice.n_groups = 1;
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_OK);
+
+    asks.version = GH_STR("v1");
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_SERVICE_RULE);
+    alice.consumer = GH_STR("acme");
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_SERVICE_RULE);
+    alice.claims = claims;
+    assert_int_equal(gh_rules_require(block, &asks), GH_REASON_OK);
+
+    json_decref(claims);
+    gh_test_policies_end(t);
+}
+
+
+static void
 secrets_are_trimmed_and_bound_to_their_key_id(void **state)
 {
     (void) state;
@@ -623,6 +660,7 @@ main(void)
         cmocka_unit_test(what_the_files_say_is_in_the_image),
         cmocka_unit_test(reserved_plans_are_known_by_number),
         cmocka_unit_test(services_have_versions_and_deployments),
+        cmocka_unit_test(access_rules_say_where_they_apply_and_what_must_hold),
         cmocka_unit_test(secrets_are_trimmed_and_bound_to_their_key_id),
         cmocka_unit_test(a_name_declared_twice_names_both_places),
         cmocka_unit_test(the_same_name_in_one_file_is_found_too),
