@@ -107,10 +107,16 @@ ARCHIVES := $(BUILD)/libghio.a $(BUILD)/libghcore.a
 
 # The tool
 
+# all of it but main is a library, for its unit tests
+
 tool: $(if $(CTL_SRCS),$(BUILD)/gatehouse)
 
-$(BUILD)/gatehouse: $(call objects,$(CTL_SRCS)) $(ARCHIVES) $(BUILD)/ctl.list
-	$(call say,LINK,$(@F)) $(LINK) -o $@ $(filter %.o,$^) $(ARCHIVES) $(LIBS)
+$(BUILD)/libghctl.a: $(filter-out %/main.o,$(call objects,$(CTL_SRCS))) \
+                     $(BUILD)/ctl.list
+	$(archive)
+
+$(BUILD)/gatehouse: $(BUILD)/obj/ctl/main.o $(BUILD)/libghctl.a $(ARCHIVES)
+	$(call say,LINK,$(@F)) $(LINK) -o $@ $^ $(LIBS)
 
 
 # The module, by nginx's own build in a copy of its tree. nginx's configure
@@ -220,7 +226,7 @@ UNIT_SRCS := $(wildcard t/unit/test_*.c)
 UNIT_LIB  := $(filter-out $(UNIT_SRCS),$(wildcard t/unit/*.c))
 UNITS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
 
-$(BUILD)/obj/t/%.o: DEFINES += -It/unit
+$(BUILD)/obj/t/%.o: DEFINES += -It/unit -Ictl
 
 -include $(wildcard $(patsubst %.o,%.d,\
     $(call objects,$(UNIT_SRCS) $(UNIT_LIB))))
@@ -231,10 +237,10 @@ $(BUILD)/libghtest.a: $(call objects,$(UNIT_LIB)) $(BUILD)/unit.list
 	$(archive)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libghtest.a \
-          $(ARCHIVES)
+          $(BUILD)/libghctl.a $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK,$(@F)) $(LINK) -o $@ $(filter %.o,$^) \
-	    $(BUILD)/libghtest.a $(ARCHIVES) -lcmocka $(LIBS)
+	    $(BUILD)/libghtest.a $(BUILD)/libghctl.a $(ARCHIVES) -lcmocka $(LIBS)
 
 units: $(UNITS)
 
@@ -342,9 +348,12 @@ install: all
 	@for f in policies/*.json; do test ! -f "$$f" \
 	    || install -v -m 644 "$$f" '$(DESTDIR)$(GH_PREFIX)/share/gatehouse' \
 	    || exit 1; done
-	@test ! -f ctl/gatehouse.1 \
-	    || install -v -D -m 644 ctl/gatehouse.1 \
+	@test ! -f docs/gatehouse.1 \
+	    || install -v -D -m 644 docs/gatehouse.1 \
 	           '$(DESTDIR)$(GH_PREFIX)/share/man/man1/gatehouse.1'
+	@test ! -f conf/gatehouse.bash-completion                               \
+	    || install -v -D -m 644 conf/gatehouse.bash-completion              \
+	       '$(DESTDIR)$(GH_PREFIX)/share/bash-completion/completions/gatehouse'
 	install -d -m 700 '$(DESTDIR)$(GH_STATE_DIR)'
 
 clean:
