@@ -38,6 +38,7 @@
 
 
 typedef struct ngx_http_gatehouse_tokens_s ngx_http_gatehouse_tokens_t;
+typedef struct ngx_http_gatehouse_known_key_s ngx_http_gatehouse_known_key_t;
 typedef struct ngx_http_gatehouse_token_entry_s
     ngx_http_gatehouse_token_entry_t;
 
@@ -149,6 +150,7 @@ typedef struct {
     ngx_gatehouse_shm_t *shm;
     ngx_gatehouse_counters_t *counters;
     ngx_http_gatehouse_tokens_t *tokens;
+    ngx_http_gatehouse_known_key_t *known_keys;
     uint64_t id_counter;
     gh_sipkey_t id_key[NGX_HTTP_GATEHOUSE_ID_WORDS];
     gh_lock_t cells_lock;
@@ -253,7 +255,7 @@ typedef struct {
     const gh_image_service_t *service;
     const gh_image_version_t *version;
     ngx_http_gatehouse_loc_conf_t *resolved_for;
-    ngx_str_t prefix; /* of the location, before a named one */
+    ngx_str_t prefix;   /* of the location, before a named one */
     size_t strip;       /* length of "/v1" to take out */
     size_t strip_at;    /* where in the path */
     size_t version_end; /* of its name in resolved_uri;
@@ -433,6 +435,24 @@ ngx_int_t ngx_http_gatehouse_sticky_cookie(ngx_http_gatehouse_request_t *gr,
 /* How many cookies have that name; *value is the first one's. */
 ngx_uint_t ngx_http_gatehouse_cookie(ngx_http_request_t *r, ngx_str_t *name,
                                      ngx_str_t *value);
+/* API keys verified before, see ..._apikey_known.c */
+typedef struct {
+    uint64_t stamp;
+    int64_t expires_at_s; /* or revoked; 0: never */
+    gh_ref_t id;          /* declared: in the image; issued: its length */
+    unsigned issued : 1;
+} ngx_http_gatehouse_verified_key_t;
+
+ngx_int_t ngx_http_gatehouse_known_open(ngx_cycle_t *cycle,
+                                        ngx_http_gatehouse_main_conf_t *gmcf);
+ngx_int_t ngx_http_gatehouse_known_check(ngx_http_gatehouse_request_t *gr,
+                                         gh_str_t text);
+void ngx_http_gatehouse_known_add(
+    ngx_http_gatehouse_request_t *gr, gh_str_t text,
+    const gh_image_consumer_t *consumer,
+    const ngx_http_gatehouse_verified_key_t *key);
+ngx_int_t ngx_http_gatehouse_apikey_consumer(
+    ngx_http_gatehouse_request_t *gr, const gh_image_consumer_t *consumer);
 /* How many query arguments have that name; *value is the last one's. */
 ngx_uint_t ngx_http_gatehouse_argument(ngx_str_t args, ngx_str_t *name,
                                        ngx_str_t *value);

@@ -16,8 +16,6 @@ static ngx_int_t ngx_http_gatehouse_apikey_declared(
     ngx_http_gatehouse_request_t *gr, gh_str_t text);
 static ngx_int_t ngx_http_gatehouse_apikey_imported(
     ngx_http_gatehouse_request_t *gr, gh_str_t text);
-static ngx_int_t ngx_http_gatehouse_apikey_consumer(
-    ngx_http_gatehouse_request_t *gr, const gh_image_consumer_t *consumer);
 static gh_rc_t ngx_http_gatehouse_apikey_hash(gh_secret_t *secret,
                                               const gh_store_key_t *key,
                                               gh_str_t text,
@@ -30,16 +28,23 @@ ngx_http_gatehouse_apikey(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
     gh_rc_t rc;
     uint64_t stamp;
     gh_str_t record, s;
+    ngx_int_t status;
     gh_apikey_t key;
 
     s = ngx_http_gatehouse_gh(*text);
 
-    if (gh_apikey_parse(s, &key) != GH_OK) {
-        return ngx_http_gatehouse_refuse(gr, GH_REASON_CREDENTIAL_MALFORMED);
-    }
-
     if (gr->image == NULL) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_POLICIES_UNAVAILABLE);
+    }
+
+    status = ngx_http_gatehouse_known_check(gr, s);
+
+    if (status != NGX_DECLINED) {
+        return status;
+    }
+
+    if (gh_apikey_parse(s, &key) != GH_OK) {
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_CREDENTIAL_MALFORMED);
     }
 
     if (!key.native) {
@@ -72,6 +77,7 @@ ngx_http_gatehouse_apikey_issued(ngx_http_gatehouse_request_t *gr,
     ngx_int_t rc;
     gh_store_key_t key;
     const gh_image_consumer_t *consumer;
+    ngx_http_gatehouse_verified_key_t verified;
 
     if (gh_store_key_decode(record, &key, &doc) != GH_OK) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_STORE_UNAVAILABLE);
@@ -95,6 +101,23 @@ ngx_http_gatehouse_apikey_issued(ngx_http_gatehouse_request_t *gr,
         rc = (consumer == NULL)
                  ? ngx_http_gatehouse_refuse(gr, GH_REASON_CONSUMER_UNKNOWN)
                  : ngx_http_gatehouse_apikey_consumer(gr, consumer);
+
+        if (rc == NGX_OK && gh_str_starts(text, GH_STR("gh_"))) {
+            verified.issued = 1;
+            verified.stamp = stamp;
+            verified.id.off = 0;
+            verified.id.len = (uint32_t) key.id.len;
+            verified.expires_at_s = key.expires_at_s;
+
+            if (key.revoked_at_s != 0
+                && (key.expires_at_s == 0
+                    || key.revoked_at_s < key.expires_at_s))
+            {
+                verified.expires_at_s = key.revoked_at_s;
+            }
+
+            ngx_http_gatehouse_known_add(gr, text, consumer, &verified);
+        }
     }
 
     gh_store_doc_free(doc);
@@ -133,8 +156,11 @@ ngx_http_gatehouse_apikey_declared(ngx_http_gatehouse_request_t *gr,
     gh_rc_t rc;
     uint8_t hash[GH_SHA256_LEN];
     gh_str_t record;
+    ngx_int_t status;
     const gh_image_t *im;
     const gh_image_key_t *key;
+    const gh_image_consumer_t *consumer;
+    ngx_http_gatehouse_verified_key_t verified;
 
     im = &gr->image->im;
 
@@ -161,8 +187,19 @@ ngx_http_gatehouse_apikey_declared(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_refuse(gr, GH_REASON_KEY_EXPIRED);
     }
 
-    return ngx_http_gatehouse_apikey_consumer(
-        gr, gh_image_consumer_at(im, key->consumer));
+    consumer = gh_image_consumer_at(im, key->consumer);
+    status = ngx_http_gatehouse_apikey_consumer(gr, consumer);
+
+    if (status == NGX_OK) {
+        verified.issued = 0;
+        verified.stamp = 0;
+        verified.id = key->id;
+        verified.expires_at_s = key->expires_at_s;
+
+        ngx_http_gatehouse_known_add(gr, text, consumer, &verified);
+    }
+
+    return status;
 }
 
 
@@ -226,7 +263,7 @@ ngx_http_gatehouse_apikey_imported(ngx_http_gatehouse_request_t *gr,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_gatehouse_apikey_consumer(ngx_http_gatehouse_request_t *gr,
                                    const gh_image_consumer_t *consumer)
 {

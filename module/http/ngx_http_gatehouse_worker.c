@@ -55,6 +55,10 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
         ngx_http_gatehouse_tokens_create(cycle, NGX_HTTP_GATEHOUSE_TOKENS);
     gmcf->fetcher = ngx_gatehouse_fetch_open(cycle);
 
+    if (ngx_http_gatehouse_known_open(cycle, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (gmcf->quota == NULL || gmcf->tokens == NULL || gmcf->fetcher == NULL) {
         return NGX_ERROR;
     }
