@@ -7,7 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SPELLING_MAX 64 /* longer words are not compared */
+#define SPELLING_MAX 64     /* longer words are not compared */
+#define SPELLING_MISTAKES 2 /* more are another word */
 
 
 static void error_keep(gh_policy_errors_t *errors, const gh_policy_error_t *e);
@@ -199,14 +200,15 @@ gh_policy_advice(const gh_policy_choices_t *c, const char *nouns)
 /*
  * How many letters were mistaken, forgotten, added or swapped with their
  * neighbour; 0 when no typo explains one word by the other. The rows are
- * those of the classic table: before the last, the last, the current.
+ * those of the classic table: before the last, the last, the current. Of
+ * each only the cells count that a few mistakes can reach.
  */
 static unsigned
 spelling_distance(gh_str_t a, gh_str_t b)
 {
-    unsigned room[3][SPELLING_MAX + 1];
+    unsigned room[3][SPELLING_MAX + 2];
     unsigned *rows[3] = { room[0], room[1], room[2] };
-    unsigned allowed = a.len <= 3 ? 1 : 2;
+    unsigned allowed = a.len <= 3 ? 1 : SPELLING_MISTAKES;
 
     if (a.len == 0 || a.len > SPELLING_MAX || b.len > SPELLING_MAX
         || a.len > b.len + allowed || b.len > a.len + allowed)
@@ -236,9 +238,13 @@ spelling_distance(gh_str_t a, gh_str_t b)
 static void
 spelling_row(unsigned *const rows[3], gh_str_t a, gh_str_t b, size_t i)
 {
-    rows[2][0] = (unsigned) i;
+    size_t first = i > SPELLING_MISTAKES ? i - SPELLING_MISTAKES : 1;
+    size_t last =
+        i + SPELLING_MISTAKES < b.len ? i + SPELLING_MISTAKES : b.len;
 
-    for (size_t j = 1; j <= b.len; j++) {
+    rows[2][first - 1] = first == 1 ? (unsigned) i : SPELLING_MAX;
+
+    for (size_t j = first; j <= last; j++) {
         char c = a.data[i - 1], d = b.data[j - 1];
         unsigned best = rows[1][j - 1] + (c == d ? 0 : 1);
 
@@ -253,4 +259,6 @@ spelling_row(unsigned *const rows[3], gh_str_t a, gh_str_t b, size_t i)
 
         rows[2][j] = best;
     }
+
+    rows[2][last + 1] = SPELLING_MAX; /* out of reach for the next row */
 }

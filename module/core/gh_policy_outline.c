@@ -38,6 +38,11 @@ gh_policy_outline(gh_policy_reader_t *rd)
         return syntax(rd, "the file is empty; an empty document is {}");
     }
 
+    if (gh_str_starts(rd->token, GH_STR("\xef\xbb\xbf"))) {
+        return syntax(rd, "not JSON: begins with a byte order mark; save it "
+                          "without one");
+    }
+
     if (!gh_policy_token_is(rd, '{')) {
         return syntax(rd, "a policy document is an object: { \"plans\": ..., "
                           "\"consumers\": ..., \"services\": ... }");

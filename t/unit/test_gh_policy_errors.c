@@ -42,6 +42,9 @@ static const case_t cases[] = {
     { "", "p.json:1:1: the file is empty; an empty document is {}" },
     { "[]", "p.json:1:1: a policy document is an object: { \"plans\": ..., "
             "\"consumers\": ..., \"services\": ... }" },
+    { "\xef\xbb\xbf{}",
+      "p.json:1:1: not JSON: begins with a byte order mark; save it without "
+      "one" },
     { "{} {}", "p.json:1:4: something follows the end of the document" },
     { "{'plans':{}", "p.json:1:12: not JSON: expected ',' or '}'" },
     { "{'plans' {}}", "p.json:1:10: not JSON: expected ':'" },
@@ -130,6 +133,21 @@ static const case_t cases[] = {
     { "{'plans':{'gold':{},'silver':{}},'consumers':{'acme':{'plan':'glod'}}}",
       "p.json:1:62: unknown plan \"glod\"; did you mean \"gold\"? plans are: "
       "gold, silver" },
+    { "{'plans':{'gold':{},'silver':{}},'consumers':{'acme':{'plan':'slivr'}}"
+      "}",
+      "p.json:1:62: unknown plan \"slivr\"; did you mean \"silver\"? plans "
+      "are: gold, silver" },
+    { "{'plans':{'gold':{},'silver':{}},'consumers':{'acme':{'plan':'platinum'"
+      "}}}",
+      "p.json:1:62: unknown plan \"platinum\"; plans are: gold, silver" },
+    { "{'plans':{'gold-of-the-north':{},'p':{}},'consumers':{'acme':{'plan':'"
+      "gold-of-north-the'}}}",
+      "p.json:1:70: unknown plan \"gold-of-north-the\"; plans are: "
+      "gold-of-the-north, p" },
+    { "{'plans':{'gold-of-the-north':{},'p':{}},'consumers':{'acme':{'plan':'"
+      "old-of-the-nroth'}}}",
+      "p.json:1:70: unknown plan \"old-of-the-nroth\"; did you mean "
+      "\"gold-of-the-north\"? plans are: gold-of-the-north, p" },
     { CONSUMER("'plan':'gold'"),
       "p.json:1:30: unknown plan \"gold\"; there are no plans" },
     { CONSUMER("'plan':'go ld'"),
