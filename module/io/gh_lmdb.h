@@ -56,6 +56,7 @@ typedef struct {
                          TOO_LONG, UNAVAILABLE */
     uint64_t version; /* after the write; grows, never used twice */
     uint64_t granted; /* TAKE: 0..n */
+    uint64_t left;    /* TAKE: of the limit, after this */
 } gh_write_t;
 
 /* What a read tells beside the value. */

@@ -72,6 +72,7 @@ gh_lmdb_write(gh_lmdb_t *db, gh_write_t *batch, size_t n, char *why,
         batch[i].rc = rc;
         batch[i].version = 0;
         batch[i].granted = 0;
+        batch[i].left = 0;
     }
 
     return rc;
@@ -184,6 +185,7 @@ apply_group(gh_lmdb_batch_t *b, gh_write_t *w, size_t n)
             w[k].version = 0;
         }
         w[k].granted = 0;
+        w[k].left = 0;
     }
 
     return err;
@@ -199,6 +201,7 @@ apply(gh_lmdb_batch_t *b, gh_write_t *w)
     b->version++;
     w->version = 0;
     w->granted = 0;
+    w->left = 0;
     w->rc = check(w);
 
     if (w->rc != GH_OK) {
@@ -362,6 +365,7 @@ apply_take(gh_lmdb_batch_t *b, gh_write_t *w, const before_t *before)
 
     left = w->limit > taken ? w->limit - taken : 0;
     w->granted = w->n < left ? w->n : left;
+    w->left = left - w->granted;
 
     if (w->granted == 0) {
         return 0;

@@ -413,6 +413,7 @@ write_waiting(gh_lmdb_writer_t *w)
         job->write.rc = result->rc;
         job->write.version = result->version;
         job->write.granted = result->granted;
+        job->write.left = result->left;
 
         if (result->rc == GH_UNAVAILABLE || result->rc == GH_FULL) {
             w->report.failed++;

@@ -11,6 +11,11 @@
 
 #define NGX_GATEHOUSE_QUOTA_NAME 128
 
+/* Cells beside a quota's own: what the store has left, and that a credit was
+ * given. */
+#define NGX_GATEHOUSE_QUOTA_LEFT UINT64_C(0x5a5a5a5a5a5a5a5a)
+#define NGX_GATEHOUSE_QUOTA_CREDIT UINT64_MAX
+
 
 /* One reservation under way. */
 typedef struct {
@@ -61,6 +66,13 @@ static uint64_t ngx_gatehouse_quota_grant_cell(uint64_t old, void *data,
                                                gh_rc_t *rc);
 static uint64_t ngx_gatehouse_quota_credit_cell(uint64_t old, void *data,
                                                 gh_rc_t *rc);
+static void ngx_gatehouse_quota_note(ngx_gatehouse_quota_ask_t *ask,
+                                     uint64_t left);
+static uint64_t ngx_gatehouse_quota_note_cell(uint64_t old, void *data,
+                                              gh_rc_t *rc);
+static uint64_t ngx_gatehouse_quota_noted(ngx_gatehouse_quota_t *q,
+                                          const ngx_gatehouse_quota_key_t *key,
+                                          uint32_t period);
 static uint64_t ngx_gatehouse_quota_credit(ngx_gatehouse_quota_ask_t *ask);
 static uint64_t ngx_gatehouse_quota_now(void);
 
@@ -138,7 +150,8 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
 
         left_s = gh_period_end(key->rule->period, step.period) - ngx_time();
 
-        state->remaining = step.left;
+        state->remaining =
+            step.left + ngx_gatehouse_quota_noted(q, key, step.period);
         state->reset_ns = (uint64_t) (left_s > 0 ? left_s : 0) * GH_NS_PER_S;
         state->retry_ns = 0;
 
@@ -314,11 +327,15 @@ ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
     if (op->rc == GH_OK || op->rc == GH_DENIED) {
         ngx_gatehouse_degraded(q->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 0);
         ngx_gatehouse_quota_grant(q, ask->hash, ask->period, op->granted);
+        ngx_gatehouse_quota_note(ask, op->left);
         return;
     }
 
     ngx_gatehouse_degraded(q->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 1);
     ngx_gatehouse_counters(q->shm)->degraded[NGX_GATEHOUSE_DEGRADED_LIMITS]++;
+
+    /* what is left there is not to be had now */
+    ngx_gatehouse_quota_note(ask, 0);
 
     credit = ngx_gatehouse_quota_credit(ask);
 
@@ -403,6 +420,58 @@ ngx_gatehouse_quota_grant_cell(uint64_t old, void *data, gh_rc_t *rc)
 
 
 /*
+ * What callers are told is left: the reservation and what the store had
+ * beyond it when it was last asked.
+ */
+
+static void
+ngx_gatehouse_quota_note(ngx_gatehouse_quota_ask_t *ask, uint64_t left)
+{
+    gh_rc_t rc;
+    ngx_gatehouse_quota_t *q;
+    ngx_gatehouse_quota_step_t step;
+
+    q = ask->owner;
+
+    step.period = ask->period;
+    step.granted = left;
+
+    rc = gh_cells_move(q->shm->quotas, ask->hash ^ NGX_GATEHOUSE_QUOTA_LEFT,
+                       ngx_gatehouse_quota_now(), &q->lock, gh_quota_idle,
+                       ngx_gatehouse_quota_note_cell, &step);
+    (void) rc;
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_note_cell(uint64_t old, void *data, gh_rc_t *rc)
+{
+    ngx_gatehouse_quota_step_t *step = data;
+
+    *rc = GH_OK;
+
+    return gh_quota_grant_step(0, step->period, step->granted);
+}
+
+
+static uint64_t
+ngx_gatehouse_quota_noted(ngx_gatehouse_quota_t *q,
+                          const ngx_gatehouse_quota_key_t *key,
+                          uint32_t period)
+{
+    uint64_t left, word;
+    gh_quota_verdict_t verdict;
+
+    word =
+        gh_cells_get(q->shm->quotas, key->hash ^ NGX_GATEHOUSE_QUOTA_LEFT);
+
+    (void) gh_quota_take_step(word, key->rule, period, 0, &verdict, &left);
+
+    return left;
+}
+
+
+/*
  * A tenth of the amount, once a period and node: a cell beside the quota's
  * own remembers that it was given.
  */
@@ -415,7 +484,7 @@ ngx_gatehouse_quota_credit(ngx_gatehouse_quota_ask_t *ask)
     ngx_gatehouse_quota_step_t step;
 
     q = ask->owner;
-    hash = ~ask->hash;
+    hash = ask->hash ^ NGX_GATEHOUSE_QUOTA_CREDIT;
 
     step.rule = &ask->rule;
     step.period = ask->period;

@@ -35,8 +35,9 @@ ngx_gatehouse_quota_t *ngx_gatehouse_quota_create(
 void ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q);
 
 /*
- * Spends `cost` of the current period. state->remaining is what this node
- * knows to be left of its reservation, reset_ns until the period ends.
+ * Spends `cost` of the current period. state->remaining is what is left of
+ * this node's reservation and, when it was last asked, in the store; reset_ns
+ * until the period ends.
  *
  * GH_OK      spent (a refill is started when it runs low)
  * GH_DENIED  the period's amount is used up: retry_ns is its end

@@ -329,6 +329,7 @@ ngx_gatehouse_store_op_move(ngx_gatehouse_store_op_t *to,
     to->version = from->version;
     to->expires_at_s = from->expires_at_s;
     to->granted = from->granted;
+    to->left = from->left;
 
     ngx_gatehouse_store_op_result(to, b->result, from->result.len);
     b->result = NULL;
@@ -399,6 +400,7 @@ store_check(ngx_gatehouse_store_op_t *op)
     op->version = 0;
     op->expires_at_s = 0;
     op->granted = 0;
+    op->left = 0;
 
     if (op->name.len > GH_STORE_NAME_MAX || op->value.len > GH_STORE_VALUE_MAX)
     {

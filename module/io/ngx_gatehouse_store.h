@@ -62,6 +62,7 @@ struct ngx_gatehouse_store_op_s {
     uint64_t version;     /* CONFLICT: of what stands there, 0: nothing */
     int64_t expires_at_s; /* GET: 0 never */
     uint64_t granted;     /* TAKE: 0..n, also with OK */
+    uint64_t left;        /* TAKE: of the limit, after this */
 
     void *private_data; /* the backend's */
 };
@@ -89,7 +90,8 @@ typedef struct {
      * test:lmdb:/DIRECTORY[?size=16g&seed=7&...], each chance in percent:
      *   seed=N     what happens is the same again for the same questions
      *   delay=MS   up to so long before, and again after, what is asked is
-     *              done; so answers and lines come in another order
+     *              done; so answers come in another order
+     *   late=MS    the same for lines of the change log, which keep theirs
      *   fail=N     not done, and answered with UNAVAILABLE
      *   lose=N     done, and answered with UNAVAILABLE
      *   hang=N     never answered: its deadline comes; half of them are done

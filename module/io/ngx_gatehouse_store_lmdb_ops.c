@@ -247,6 +247,7 @@ ngx_gatehouse_store_lmdb_finish(ngx_gatehouse_store_t *store,
         op->rc = job->write.rc;
         op->version = job->write.version;
         op->granted = job->write.granted;
+        op->left = job->write.left;
     }
 
     ngx_free(w);
