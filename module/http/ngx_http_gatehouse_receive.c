@@ -28,6 +28,8 @@ static void ngx_http_gatehouse_receive_location(
     ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_receive_host(
     ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_receive_mask(
+    ngx_http_request_t *r, ngx_http_gatehouse_loc_conf_t *glcf);
 
 
 ngx_int_t
@@ -79,6 +81,11 @@ ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
     ngx_http_gatehouse_receive_location(gr);
+
+    if (r->args.len != 0
+        && ngx_http_gatehouse_receive_mask(r, glcf) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     /* after a redirect to a URI of the configuration the raw target is not
      * what anybody reads */
@@ -335,4 +342,52 @@ ngx_http_gatehouse_receive_host(ngx_http_gatehouse_request_t *gr)
 #else
     return NGX_OK;
 #endif
+}
+
+
+/* nginx writes the request line beside whatever it logs: a key in the query
+ * is not for that. What goes on is made of the URI and not of this line. */
+
+static ngx_int_t
+ngx_http_gatehouse_receive_mask(ngx_http_request_t *r,
+                                ngx_http_gatehouse_loc_conf_t *glcf)
+{
+    gh_buf_t out;
+    gh_str_t line, extra, protocol;
+
+    line = ngx_http_gatehouse_gh(r->request_line);
+    extra = ngx_http_gatehouse_gh(glcf->api_key_query);
+
+    out.cap = 4 * line.len + 1;
+    out.len = 0;
+    out.data = ngx_pnalloc(r->pool, out.cap);
+    if (out.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    protocol = GH_STR("");
+
+    while (line.len > 0 && line.data[line.len - 1] != ' ') {
+        line.len--;
+        protocol.len++;
+    }
+
+    protocol.data = line.data + line.len;
+
+    if (line.len == 0) {
+        return NGX_OK;
+    }
+
+    line.len--;
+
+    if (gh_logline_mask_query(line, &extra, extra.len ? 1 : 0, &out) != GH_OK
+        || gh_buf_add_char(&out, ' ') != GH_OK
+        || gh_buf_add(&out, protocol) != GH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->request_line = ngx_http_gatehouse_ngx(gh_buf_str(&out));
+
+    return NGX_OK;
 }
