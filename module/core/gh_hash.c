@@ -21,8 +21,8 @@ typedef struct {
 } sip_t;
 
 
-static void sip_rounds(sip_t *s, unsigned n);
-static uint64_t rotate(uint64_t x, unsigned bits);
+static inline sip_t sip_round(sip_t s);
+static inline uint64_t rotate(uint64_t x, unsigned bits);
 static uint64_t load_le64(const char *p);
 static void absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad,
                    uint32_t state[8]);
@@ -46,45 +46,53 @@ gh_siphash(const gh_sipkey_t *key, gh_str_t s)
         uint64_t m = load_le64(s.data + i);
 
         s4.v3 ^= m;
-        sip_rounds(&s4, 2);
+        s4 = sip_round(sip_round(s4));
         s4.v0 ^= m;
     }
 
-    for (size_t i = whole; i < s.len; i++) {
-        last |= (uint64_t) (unsigned char) s.data[i] << (8 * (i - whole));
+    if (whole != 0 && s.len != whole) {
+        /* the last 8 bytes, without those already taken */
+        last |= load_le64(s.data + s.len - 8) >> (8 * (8 - (s.len - whole)));
+
+    } else {
+        for (size_t i = whole; i < s.len; i++) {
+            last |= (uint64_t) (unsigned char) s.data[i] << (8 * (i - whole));
+        }
     }
 
     s4.v3 ^= last;
-    sip_rounds(&s4, 2);
+    s4 = sip_round(sip_round(s4));
     s4.v0 ^= last;
 
     s4.v2 ^= 0xff;
-    sip_rounds(&s4, 4);
+    s4 = sip_round(sip_round(sip_round(sip_round(s4))));
 
     return s4.v0 ^ s4.v1 ^ s4.v2 ^ s4.v3;
 }
 
 
-static void
-sip_rounds(sip_t *s, unsigned n)
-{
-    while (n-- > 0) {
-        s->v0 += s->v1;
-        s->v2 += s->v3;
-        s->v1 = rotate(s->v1, 13) ^ s->v0;
-        s->v3 = rotate(s->v3, 16) ^ s->v2;
-        s->v0 = rotate(s->v0, 32);
+/* By value: the four words stay in registers. */
 
-        s->v2 += s->v1;
-        s->v0 += s->v3;
-        s->v1 = rotate(s->v1, 17) ^ s->v2;
-        s->v3 = rotate(s->v3, 21) ^ s->v0;
-        s->v2 = rotate(s->v2, 32);
-    }
+static inline sip_t
+sip_round(sip_t s)
+{
+    s.v0 += s.v1;
+    s.v2 += s.v3;
+    s.v1 = rotate(s.v1, 13) ^ s.v0;
+    s.v3 = rotate(s.v3, 16) ^ s.v2;
+    s.v0 = rotate(s.v0, 32);
+
+    s.v2 += s.v1;
+    s.v0 += s.v3;
+    s.v1 = rotate(s.v1, 17) ^ s.v2;
+    s.v3 = rotate(s.v3, 21) ^ s.v0;
+    s.v2 = rotate(s.v2, 32);
+
+    return s;
 }
 
 
-static uint64_t
+static inline uint64_t
 rotate(uint64_t x, unsigned bits)
 {
     return (x << bits) | (x >> (64 - bits));
