@@ -12,6 +12,7 @@ static char *ngx_http_gatehouse_add_method(
 static ngx_http_gatehouse_issuer_t *ngx_http_gatehouse_find_issuer(
     ngx_conf_t *cf, ngx_str_t *name);
 static char *ngx_http_gatehouse_no_issuer(ngx_conf_t *cf, ngx_str_t *name);
+static ngx_uint_t ngx_http_gatehouse_key_header_ok(ngx_str_t *name);
 static ngx_uint_t ngx_http_gatehouse_token_name(ngx_str_t *name);
 
 
@@ -209,7 +210,7 @@ ngx_http_gatehouse_set_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (ngx_http_gatehouse_option(&value[i], "header", &rest)
-            && ngx_http_gatehouse_token_name(&rest))
+            && ngx_http_gatehouse_key_header_ok(&rest))
         {
             glcf->api_key_header = rest;
             continue;
@@ -238,7 +239,25 @@ ngx_http_gatehouse_set_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Letters, digits, '-', '_' only: a header or argument name. */
+/* Not one that receive takes away, or that means something else. */
+
+static ngx_uint_t
+ngx_http_gatehouse_key_header_ok(ngx_str_t *name)
+{
+    if (name->len == sizeof("Authorization") - 1
+        && ngx_strncasecmp(name->data, (u_char *) "authorization", name->len)
+               == 0)
+    {
+        return 1;
+    }
+
+    return ngx_http_gatehouse_header_name_ok(name) == NGX_OK
+           && gh_header_classify(NULL, ngx_http_gatehouse_gh(*name))
+                  == GH_HEADER_KEEP;
+}
+
+
+/* Letters, digits, '-', '_' only: an argument name. */
 
 static ngx_uint_t
 ngx_http_gatehouse_token_name(ngx_str_t *name)

@@ -137,7 +137,8 @@ ngx_http_gatehouse_own_header(ngx_conf_t *cf, ngx_str_t *word,
 
     if (ngx_http_gatehouse_header_name_ok(&header) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" cannot be the name of a principal header",
+                           "\"%V\" cannot be the name of a principal header; "
+                           "take one of its own, such as X-User",
                            &header);
         return NGX_CONF_ERROR;
     }
@@ -234,7 +235,7 @@ ngx_http_gatehouse_header_name_ok(ngx_str_t *name)
         }
     }
 
-    return name->len ? NGX_OK : NGX_ERROR;
+    return (name->len && name->len <= GH_HEADER_NAME_MAX) ? NGX_OK : NGX_ERROR;
 }
 
 

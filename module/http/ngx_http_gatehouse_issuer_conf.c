@@ -60,7 +60,7 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_gatehouse_main_conf_t *gmcf = conf;
 
     char *rv;
-    ngx_str_t *value, *name;
+    ngx_str_t *value, *name, word;
     ngx_uint_t i;
     ngx_conf_t save;
     ngx_http_gatehouse_issuer_t *issuer, **list, **slot;
@@ -108,6 +108,7 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_set(&issuer->name_claim, "name");
     ngx_str_set(&issuer->email_claim, "email");
 
+    word = value[0];
     save = *cf;
     cf->handler = ngx_http_gatehouse_issuer_member;
     cf->handler_conf = (char *) issuer;
@@ -115,6 +116,10 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     rv = ngx_conf_parse(cf, NULL);
 
     *cf = save;
+
+    /* messages name the directive, not the last member */
+    value = cf->args->elts;
+    value[0] = word;
 
     if (rv != NGX_CONF_OK) {
         return rv;

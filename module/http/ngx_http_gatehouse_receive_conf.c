@@ -96,7 +96,9 @@ ngx_http_gatehouse_set_request_id(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (ngx_http_gatehouse_option(&value[i], "header", &rest)
-            && ngx_http_gatehouse_header_name_ok(&rest) == NGX_OK)
+            && ngx_http_gatehouse_header_name_ok(&rest) == NGX_OK
+            && gh_header_classify(NULL, ngx_http_gatehouse_gh(rest))
+                   == GH_HEADER_KEEP)
         {
             glcf->request_id_header = rest;
             continue;
