@@ -384,6 +384,10 @@ static const case_t cases[] = {
       "p.json:1:34: an access rule of service \"orders\" says where it "
       "applies but not what must hold there; add \"groups\", \"scopes\", "
       "\"consumers\" or \"claims\"" },
+    { ACCESS("\n'versions':\n['v1']"),
+      "p.json:1:34: an access rule of service \"orders\" says where it "
+      "applies but not what must hold there; add \"groups\", \"scopes\", "
+      "\"consumers\" or \"claims\"" },
     { ACCESS(""),
       "p.json:1:34: an access rule of service \"orders\" says where it "
       "applies but not what must hold there; add \"groups\", \"scopes\", "
