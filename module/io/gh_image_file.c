@@ -19,6 +19,7 @@
 
 #define NOTE_FIRST_LINE "gatehouse policies 1"
 #define NOTE_MAX (64 * 1024 * 1024)
+#define NOTE_MEMBERS 31 /* a bit for each that must be there */
 
 
 static gh_rc_t say(char *why, const char *what, const char *path);
@@ -32,6 +33,8 @@ static gh_rc_t note_line(gh_image_note_t *note, gh_str_t line, unsigned *seen);
 static gh_rc_t note_parse(gh_str_t text, gh_image_note_t *out);
 static bool hash_read(gh_str_t hex, uint8_t out[GH_SHA256_LEN]);
 static gh_rc_t note_build(const gh_image_note_t *note, gh_buf_t *out);
+static gh_rc_t note_hash(gh_buf_t *out, const char *word,
+                         const uint8_t hash[GH_SHA256_LEN]);
 static gh_rc_t note_member(gh_buf_t *out, const char *word, gh_str_t value);
 static gh_rc_t slurp(const char *path, gh_str_t *out);
 
@@ -320,7 +323,7 @@ slurp(const char *path, gh_str_t *out)
 }
 
 
-/* Each of the four members once, "end" as the last line. */
+/* Each member once but secrets, "end" as the last line. */
 
 static gh_rc_t
 note_parse(gh_str_t text, gh_image_note_t *out)
@@ -338,7 +341,7 @@ note_parse(gh_str_t text, gh_image_note_t *out)
         line = gh_str_cut(rest, '\n', &rest);
 
         if (gh_str_eq(line, GH_STR("end"))) {
-            return (seen == 15 && rest.len == 0) ? GH_OK : GH_ABSENT;
+            return (seen == NOTE_MEMBERS && rest.len == 0) ? GH_OK : GH_ABSENT;
         }
 
         if (note_line(out, line, &seen) != GH_OK) {
@@ -373,6 +376,9 @@ note_line(gh_image_note_t *note, gh_str_t line, unsigned *seen)
 
     } else if (gh_str_eq(word, GH_STR("names"))) {
         bit = hash_read(value, note->names) ? 8 : 0;
+
+    } else if (gh_str_eq(word, GH_STR("states"))) {
+        bit = hash_read(value, note->states) ? 16 : 0;
 
     } else if (gh_str_eq(word, GH_STR("secret")) && value.len > 0) {
         secrets =
@@ -454,25 +460,18 @@ gh_image_note_write(const char *state, const gh_image_note_t *note, char *why)
 static gh_rc_t
 note_build(const gh_image_note_t *note, gh_buf_t *out)
 {
-    char room[2 * GH_SHA256_LEN + 1], number[24];
+    char number[24];
     gh_rc_t rc;
-    gh_buf_t hex = GH_BUF(room), text = GH_BUF(number);
-
-    rc = gh_buf_add(out, GH_STR(NOTE_FIRST_LINE "\n"));
+    gh_buf_t text = GH_BUF(number);
 
     (void) gh_buf_add_u64(&text, note->generation);
+
+    rc = gh_buf_add(out, GH_STR(NOTE_FIRST_LINE "\n"));
     rc |= note_member(out, "generation ", gh_buf_str(&text));
-
     rc |= note_member(out, "directory ", gh_str(note->directory));
-
-    (void) gh_hex_encode(
-        (gh_str_t){ (const char *) note->content, GH_SHA256_LEN }, &hex);
-    rc |= note_member(out, "content ", gh_buf_str(&hex));
-
-    hex.len = 0;
-    (void) gh_hex_encode(
-        (gh_str_t){ (const char *) note->names, GH_SHA256_LEN }, &hex);
-    rc |= note_member(out, "names ", gh_buf_str(&hex));
+    rc |= note_hash(out, "states ", note->states);
+    rc |= note_hash(out, "content ", note->content);
+    rc |= note_hash(out, "names ", note->names);
 
     for (size_t i = 0; i < note->n_secrets; i++) {
         rc |= note_member(out, "secret ", gh_str(note->secrets[i]));
@@ -481,6 +480,19 @@ note_build(const gh_image_note_t *note, gh_buf_t *out)
     rc |= gh_buf_add(out, GH_STR("end\n"));
 
     return (rc == GH_OK) ? GH_OK : GH_TOO_LONG;
+}
+
+
+static gh_rc_t
+note_hash(gh_buf_t *out, const char *word, const uint8_t hash[GH_SHA256_LEN])
+{
+    char room[2 * GH_SHA256_LEN];
+    gh_buf_t hex = GH_BUF(room);
+
+    (void) gh_hex_encode((gh_str_t){ (const char *) hash, GH_SHA256_LEN },
+                         &hex);
+
+    return note_member(out, word, gh_buf_str(&hex));
 }
 
 

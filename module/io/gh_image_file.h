@@ -21,7 +21,8 @@
 typedef struct {
     uint64_t generation;
     char directory[GH_POLICY_DIR_PATH_MAX];
-    uint8_t content[GH_SHA256_LEN]; /* files and secrets, as they stood */
+    uint8_t states[GH_SHA256_LEN];  /* files and secrets, as they stood */
+    uint8_t content[GH_SHA256_LEN]; /* their bytes */
     uint8_t names[GH_SHA256_LEN];   /* upstreams and issuers checked against */
     char **secrets;                 /* paths that the set names */
     size_t n_secrets;

@@ -27,7 +27,7 @@ static gh_rc_t load_files(gh_policy_build_t *b,
                           const gh_policy_listing_t *before);
 static gh_rc_t load_file(gh_policy_build_t *b,
                          const gh_policy_listing_t *before,
-                         const gh_policy_file_t *file);
+                         gh_policy_file_t *file);
 static bool is_listed(void *ctx, gh_str_t path);
 static gh_rc_t compile(gh_policy_build_t *b, uint64_t generation,
                        gh_str_t *image);
@@ -248,6 +248,11 @@ load(gh_policy_build_t *b)
         return (rc == GH_NOMEM) ? GH_NOMEM : GH_CONFLICT;
     }
 
+    for (size_t i = 0; i < again.n; i++) {
+        memcpy(again.files[i].content, b->listing.files[i].content,
+               GH_SHA256_LEN);
+    }
+
     b->loaded = again;
 
     return GH_OK;
@@ -289,10 +294,9 @@ is_listed(void *ctx, gh_str_t path)
 
 static gh_rc_t
 load_file(gh_policy_build_t *b, const gh_policy_listing_t *before,
-          const gh_policy_file_t *file)
+          gh_policy_file_t *file)
 {
     gh_rc_t rc;
-    uint8_t hash[GH_SHA256_LEN];
     gh_str_t text, path = gh_str(file->path);
     uint64_t stamp;
     const gh_policy_file_t *known;
@@ -300,6 +304,7 @@ load_file(gh_policy_build_t *b, const gh_policy_listing_t *before,
     known = gh_policy_listing_find(before, path);
 
     if (known != NULL && gh_file_state_same(&known->state, &file->state)) {
+        memcpy(file->content, known->content, GH_SHA256_LEN);
         return GH_OK;
     }
 
@@ -308,8 +313,8 @@ load_file(gh_policy_build_t *b, const gh_policy_listing_t *before,
         return rc;
     }
 
-    gh_sha256(text, hash);
-    memcpy(&stamp, hash, sizeof(stamp));
+    gh_sha256(text, file->content);
+    memcpy(&stamp, file->content, sizeof(stamp));
     stamp |= 1; /* 0 says "not in the set" */
 
     if (gh_policy_set_stamp(b->set, path) != stamp) {
@@ -398,6 +403,11 @@ read_secret(void *ctx, gh_str_t path, gh_buf_t *out, const char **why)
     }
 
     rc = gh_secret_file_read(full, out, &mode, why);
+
+    if (rc == GH_OK) {
+        gh_sha256((gh_str_t){ out->data + from, out->len - from },
+                  b->secrets.items[b->secrets.n - 1].content);
+    }
 
     /* a PEM is a public key here, which everybody may read */
     if (rc == GH_OK && (mode & 0004) != 0 && b->report->open_secret[0] == '\0'

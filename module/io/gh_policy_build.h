@@ -44,9 +44,9 @@ gh_rc_t gh_policy_build_check(gh_policy_build_t *b,
                               gh_policy_report_t *report);
 
 /*
- * True when the published image was made of exactly what is there now, and,
- * with `names`, checked against the same names. *generation (may be NULL) is
- * its number. The builder then looks from here on.
+ * True when the published image was made of the bytes that are there now,
+ * and, with `names`, checked against the same names. *generation (may be
+ * NULL) is its number. The builder then looks from here on.
  */
 bool gh_policy_build_is_current(gh_policy_build_t *b, bool names,
                                 uint64_t *generation);
@@ -71,8 +71,9 @@ bool gh_policy_build_look(gh_policy_build_t *b);
 gh_rc_t gh_policy_build_publish(gh_policy_build_t *b, uint64_t least,
                                 gh_policy_report_t *report);
 
-/* The image is good for other names too (nothing was compiled): noted. */
-void gh_policy_build_note_names(gh_policy_build_t *b);
+/* Notes that the image is good for other files of the same bytes and for
+ * other names, so that the next start sees it at a glance. */
+void gh_policy_build_renew_note(gh_policy_build_t *b);
 
 /*
  * A file of the set that uid and its groups may not read as far as

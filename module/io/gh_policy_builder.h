@@ -20,9 +20,12 @@ struct gh_policy_build_s {
     gh_policy_listing_t listing;
     gh_policy_errors_t errors;
 
-    gh_policy_listing_t loaded; /* files as they are in the set */
-    gh_secret_files_t secrets;  /* of the last compile, or of the note */
-    uint64_t published;         /* generation of our own last image */
+    gh_policy_listing_t loaded;     /* files as they are in the set */
+    gh_secret_files_t secrets;      /* of the last compile, or of the note */
+    uint64_t published;             /* generation of our own last image */
+    uint8_t content[GH_SHA256_LEN]; /* of what is published */
+    bool moved;   /* is_current: the same bytes in other files */
+    bool renamed; /* is_current: checked against other names */
 
     gh_policy_report_t *report; /* during a build */
     bool stopped;
@@ -36,6 +39,15 @@ struct gh_policy_build_s {
 gh_rc_t gh_policy_build_image(gh_policy_build_t *b, uint64_t generation,
                               gh_str_t *image);
 void gh_policy_build_free_image(gh_policy_build_t *b, gh_str_t image);
+
+/* Over all bytes: those of listing, whose content is set, and of secrets. */
+void gh_policy_content_hash(const gh_policy_build_t *b,
+                            const gh_policy_listing_t *listing,
+                            uint8_t out[GH_SHA256_LEN]);
+
+/* The note of b->content as it stands in b->listing. Under the lock. */
+gh_rc_t gh_policy_note_write(gh_policy_build_t *b, uint64_t generation,
+                             char *why);
 
 
 #endif

@@ -17,7 +17,7 @@
 #define GH_POLICY_DIR_PATH_MAX 1024 /* bytes, with the NUL */
 
 
-/* Equal states mean equal content: every write, rename or swap changes one. */
+/* Equal states mean equal bytes: every write, rename or swap changes one. */
 typedef struct {
     uint64_t device, inode, size;
     int64_t modified_ns, changed_ns;
@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     char *path; /* the directory as named, then "/name"; NUL-terminated */
     gh_file_state_t state;
+    uint8_t content[GH_SHA256_LEN]; /* of its bytes, once it was read */
 } gh_policy_file_t;
 
 typedef struct {

@@ -222,7 +222,7 @@ static void
 begin(gh_policy_watch_t *w)
 {
     if (gh_policy_build_is_current(w->builder, false, NULL)) {
-        gh_policy_build_note_names(w->builder);
+        gh_policy_build_renew_note(w->builder);
         tell(w, GH_ABSENT);
         return;
     }
@@ -309,6 +309,10 @@ static void
 tell(gh_policy_watch_t *w, gh_rc_t rc)
 {
     w->made.rc = rc;
+
+    if (w->conf.judged != NULL) {
+        w->conf.judged(w->conf.ctx);
+    }
 
     (void) pthread_mutex_lock(&w->mutex);
     w->result = w->made;

@@ -14,12 +14,13 @@
 
 typedef struct gh_policy_watch_s gh_policy_watch_t;
 
-/* Borrowed as long as the thread runs. Both functions are called from it. */
+/* Borrowed as long as the thread runs. The functions are called from it. */
 typedef struct {
     gh_policy_build_conf_t build; /* stopped and ctx are not used */
     unsigned quiet_ms;
     uint64_t (*in_force)(void *ctx); /* the generation; for the next one */
     void (*published)(void *ctx, uint64_t generation);
+    void (*judged)(void *ctx); /* before each result; NULL: nobody waits */
     void *ctx;
 } gh_policy_watch_conf_t;
 

@@ -112,6 +112,7 @@ gh_secret_files_add(gh_secret_files_t *secrets, char *path)
         secrets->cap = cap;
     }
 
+    memset(&secrets->items[secrets->n], 0, sizeof(gh_secret_file_t));
     secrets->items[secrets->n].path = path;
     (void) gh_file_state(path, &secrets->items[secrets->n].state);
     secrets->n++;

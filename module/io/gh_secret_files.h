@@ -13,6 +13,7 @@
 typedef struct {
     char *path;
     gh_file_state_t state; /* before it was read; zeros: there was none */
+    uint8_t content[GH_SHA256_LEN]; /* of its bytes, once it was read */
 } gh_secret_file_t;
 
 typedef struct {
@@ -36,7 +37,7 @@ gh_rc_t gh_secret_file_path(const char *directory, gh_str_t written,
 gh_rc_t gh_secret_file_read(const char *path, gh_buf_t *out, unsigned *mode,
                             const char **why);
 
-/* path is handed over, and looked at. GH_NOMEM. */
+/* path is handed over, and looked at: the last item. GH_NOMEM. */
 gh_rc_t gh_secret_files_add(gh_secret_files_t *secrets, char *path);
 /* Looks at all of them again: true when one differs from the look before. */
 bool gh_secret_files_changed(gh_secret_files_t *secrets);

@@ -124,9 +124,10 @@ policies_init(ngx_gatehouse_policies_t *p)
 
 
 /*
- * The image of another directory is not ours. If there is none of this one,
- * the worker waits a little before it takes requests, while one of them makes
- * it: connections wait in the kernel, where answers would be 503.
+ * The image of another directory is not ours. At a start the worker waits a
+ * little before it takes requests, while one of them looks whether the image
+ * is that of the files, and makes it: connections wait in the kernel, where
+ * answers would be 503, or by rules from before the last stop.
  */
 
 static void
@@ -150,7 +151,7 @@ policies_first(ngx_gatehouse_policies_t *p)
     end =
         ngx_gatehouse_monotonic_ns() + (uint64_t) POLICIES_START_MS * 1000000;
 
-    while (p->current == NULL && !p->refused
+    while ((p->current == NULL || !p->shm->policy_judged) && !p->refused
            && !ngx_gatehouse_policies_watch_failed(p->watch)
            && ngx_gatehouse_monotonic_ns() < end)
     {

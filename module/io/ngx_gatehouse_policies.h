@@ -60,8 +60,9 @@ ngx_int_t ngx_gatehouse_policies_prepare(ngx_gatehouse_policies_conf_t *pc,
 
 /*
  * In init_process of workers: maps the published image if it is of the same
- * directory; else waits up to 2 s for the claimant to make the first one; then
- * watches. Never fails the worker: NULL only without memory.
+ * directory and watches. At a start it waits up to 2 s until one worker has
+ * seen that the image is that of the files, or has made it. Never fails the
+ * worker: NULL only without memory.
  */
 ngx_gatehouse_policies_t *ngx_gatehouse_policies_open(
     ngx_cycle_t *cycle, ngx_gatehouse_policies_conf_t *pc);

@@ -26,6 +26,7 @@ struct ngx_gatehouse_policies_watch_s {
 
 static uint64_t watch_in_force(void *ctx);
 static void watch_published(void *ctx, uint64_t generation);
+static void watch_judged(void *ctx);
 static void watch_claim(ngx_gatehouse_policies_watch_t *w);
 static void watch_give_up(ngx_gatehouse_policies_watch_t *w);
 static void watch_report(ngx_gatehouse_policies_watch_t *w);
@@ -63,13 +64,14 @@ ngx_gatehouse_policies_watch_create(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     w->conf.quiet_ms = (unsigned) quiet;
     w->conf.in_force = watch_in_force;
     w->conf.published = watch_published;
+    w->conf.judged = watch_judged;
     w->conf.ctx = w->shm;
 
     return w;
 }
 
 
-/* Both on the thread: plain words in shared memory, nothing of nginx. */
+/* On the thread: plain words in shared memory, nothing of nginx. */
 
 static uint64_t
 watch_in_force(void *ctx)
@@ -87,8 +89,18 @@ watch_published(void *ctx, uint64_t generation)
 
     shm->policy_generation = generation;
     shm->policy_applied_at_s = (int64_t) time(NULL);
+    shm->policy_invalid = 0;
 
     (void) ngx_atomic_fetch_add(&shm->policy_serial, 1); /* a barrier, too */
+}
+
+
+static void
+watch_judged(void *ctx)
+{
+    ngx_gatehouse_shm_t *shm = ctx;
+
+    shm->policy_judged = 1;
 }
 
 

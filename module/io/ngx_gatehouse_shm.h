@@ -68,6 +68,7 @@ typedef struct {
     uint64_t policy_generation;
     int64_t policy_applied_at_s;
     ngx_gatehouse_claim_t policy_claim;
+    ngx_atomic_t policy_judged; /* 1: somebody looked since the start */
     ngx_atomic_t policy_wanted; /* 1: a worker could not map it */
     char policy_error[4096];    /* under the mutex */
 

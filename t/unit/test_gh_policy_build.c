@@ -21,6 +21,8 @@
 
 #define PLANS                                                                 \
     "{ \"plans\": { \"gold\": { \"limits\": { \"s\": \"9r/s\" } } } }"
+#define OTHER_PLANS                                                           \
+    "{ \"plans\": { \"cold\": { \"limits\": { \"s\": \"9r/s\" } } } }"
 #define SERVICES                                                              \
     "{ \"services\": { \"orders\": { \"versions\": { \"v1\": {"               \
     " \"deployments\": { \"blue\": { \"upstream\": \"orders_v1\" }"           \
@@ -259,7 +261,12 @@ a_second_start_has_nothing_to_do(void **state)
     assert_int_equal(unlink(gh_test_path("p/more.json")), 0);
     assert_true(is_current());
 
+    /* the same bytes in another file */
     write_file("p/plans.json", PLANS);
+    assert_true(is_current());
+
+    /* other bytes that are as many */
+    write_file("p/plans.json", OTHER_PLANS);
     assert_false(is_current());
 }
 
@@ -281,9 +288,35 @@ other_names_ask_for_another_check(void **state)
     assert_true(gh_policy_build_is_current(b, false, &generation));
     assert_int_equal(generation, 1);
 
-    gh_policy_build_note_names(b);
+    gh_policy_build_renew_note(b);
     assert_true(gh_policy_build_is_current(b, true, NULL));
     gh_policy_build_destroy(b);
+}
+
+
+static void
+other_files_of_the_same_bytes_are_noted(void **state)
+{
+    struct stat before, after;
+    gh_policy_build_t *b;
+
+    (void) state;
+
+    write_file("p/plans.json", PLANS);
+    publish_all();
+    assert_int_equal(stat(gh_test_path("s/policies.note"), &before), 0);
+
+    write_file("p/plans.json", PLANS);
+    b = builder();
+    gh_policy_build_renew_note(b);
+    assert_int_equal(stat(gh_test_path("s/policies.note"), &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino);
+
+    gh_policy_build_renew_note(b);
+    assert_int_equal(stat(gh_test_path("s/policies.note"), &before), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    gh_policy_build_destroy(b);
+    assert_true(is_current());
 }
 
 
@@ -350,6 +383,9 @@ a_changed_secret_is_a_changed_set(void **state)
     assert_false(gh_policy_build_look(b));
     assert_true(is_current());
 
+    write_file("secret", "0123456789012345678901234567890123456789");
+    assert_true(is_current());
+    assert_true(gh_policy_build_look(b));
     write_file("secret", "9876543210987654321098765432109876543210");
     assert_false(is_current());
     assert_true(gh_policy_build_look(b));
@@ -633,6 +669,7 @@ main(void)
         STORY(generations_go_up_over_restarts_and_lost_notes),
         STORY(a_second_start_has_nothing_to_do),
         STORY(other_names_ask_for_another_check),
+        STORY(other_files_of_the_same_bytes_are_noted),
         STORY(the_image_of_another_directory_is_not_ours),
         STORY(a_note_that_is_not_whole_is_no_note),
         STORY(a_changed_secret_is_a_changed_set),
