@@ -19,7 +19,7 @@ typedef struct {
     size_t size; /* of the map; 0: the default */
 
     uint64_t seed;
-    ngx_uint_t delay;                              /* ms */
+    ngx_uint_t delay, late;                        /* ms */
     ngx_uint_t fail, lose, hang, refuse, now, gap; /* percent */
 } ngx_gatehouse_store_spec_t;
 

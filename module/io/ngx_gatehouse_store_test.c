@@ -76,7 +76,7 @@ static void test_state(ngx_gatehouse_store_t *store,
                        ngx_gatehouse_store_state_t *out);
 
 static uint64_t test_random(ngx_gatehouse_store_t *store);
-static ngx_msec_t test_delay(ngx_gatehouse_store_t *store);
+static ngx_msec_t test_delay(ngx_gatehouse_store_t *store, ngx_uint_t max);
 static ngx_uint_t test_chance(ngx_gatehouse_store_t *store,
                               ngx_uint_t percent);
 
@@ -219,7 +219,7 @@ test_submit(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
     question->fate = test_fate(store);
 
     if (question->fate != FATE_HANG) {
-        ngx_add_timer(&question->timer, test_delay(store));
+        ngx_add_timer(&question->timer, test_delay(store, store->spec.delay));
     }
 
     return NGX_AGAIN;
@@ -362,7 +362,9 @@ test_answer_later(test_question_t *question)
     question->answered = 1;
 
     if (question->fate != FATE_HANG_LATER) {
-        ngx_add_timer(&question->timer, test_delay(question->store));
+        ngx_add_timer(
+            &question->timer,
+            test_delay(question->store, question->store->spec.delay));
     }
 }
 
@@ -442,7 +444,7 @@ test_line(void *data, const gh_store_change_t *line)
 
     /* late, but never before an earlier one */
 
-    due = ngx_current_msec + test_delay(store);
+    due = ngx_current_msec + test_delay(store, store->spec.late);
 
     if (!ngx_queue_empty(&test->lines)) {
         last =
@@ -540,10 +542,9 @@ test_random(ngx_gatehouse_store_t *store)
 
 
 static ngx_msec_t
-test_delay(ngx_gatehouse_store_t *store)
+test_delay(ngx_gatehouse_store_t *store, ngx_uint_t max)
 {
-    return store->spec.delay ? test_random(store) % (store->spec.delay + 1)
-                             : 0;
+    return max ? test_random(store) % (max + 1) : 0;
 }
 
 
