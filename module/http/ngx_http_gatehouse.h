@@ -409,9 +409,10 @@ ngx_str_t ngx_http_gatehouse_source(ngx_connection_t *c,
 ngx_http_gatehouse_tokens_t *ngx_http_gatehouse_tokens_create(
     ngx_cycle_t *cycle, ngx_uint_t max);
 void ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t);
-/* Borrowed; NULL when it is not there. */
+/* Borrowed; NULL when none of these issuers' policies has accepted it yet. */
 ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_find(
-    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text);
+    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,
+    ngx_http_gatehouse_authenticate_t *auth);
 /* Takes claims over, also on failure (NULL: no memory). */
 ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_add(
     ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,

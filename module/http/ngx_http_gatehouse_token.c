@@ -24,9 +24,8 @@ static gh_rc_t ngx_http_gatehouse_token_keys(
     gh_jwks_t **set, uint64_t *version);
 static ngx_http_gatehouse_issuer_t *ngx_http_gatehouse_token_issuer_of(
     ngx_http_gatehouse_authenticate_t *auth, json_t *claims);
-static ngx_uint_t ngx_http_gatehouse_token_allowed(
-    ngx_http_gatehouse_authenticate_t *auth,
-    ngx_http_gatehouse_issuer_t *issuer);
+static ngx_uint_t ngx_http_gatehouse_token_fits(
+    ngx_http_gatehouse_token_entry_t *entry);
 static ngx_int_t ngx_http_gatehouse_token_refuse(
     ngx_http_gatehouse_request_t *gr, gh_rc_t rc, gh_reason_t reason);
 
@@ -39,12 +38,16 @@ ngx_http_gatehouse_token(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
     gh_jwt_t jwt;
     ngx_int_t status;
     gh_reason_t reason;
+    ngx_http_gatehouse_loc_conf_t *glcf;
     ngx_http_gatehouse_token_entry_t *entry;
+
+    glcf =
+        ngx_http_get_module_loc_conf(gr->request, ngx_http_gatehouse_module);
 
     s = ngx_http_gatehouse_gh(*text);
 
-    entry = ngx_http_gatehouse_tokens_find(gr->gmcf->tokens,
-                                           &gr->gmcf->shm->sip, s);
+    entry = ngx_http_gatehouse_tokens_find(
+        gr->gmcf->tokens, &gr->gmcf->shm->sip, s, glcf->authenticate);
     if (entry != NULL) {
         return ngx_http_gatehouse_token_known(gr, entry, text);
     }
@@ -120,6 +123,11 @@ ngx_http_gatehouse_token_verify(ngx_http_gatehouse_request_t *gr,
 
     entry->keys_version = version;
 
+    if (!ngx_http_gatehouse_token_fits(entry)) {
+        ngx_http_gatehouse_tokens_drop(gr->gmcf->tokens, entry);
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_TOKEN_CLAIM);
+    }
+
     return ngx_http_gatehouse_token_use(gr, entry);
 }
 
@@ -179,7 +187,7 @@ ngx_http_gatehouse_token_keys(ngx_http_gatehouse_request_t *gr,
 }
 
 
-/* Verified before: by this location's issuers, with keys that still stand. */
+/* Verified before, by one of this location's issuers. */
 
 static ngx_int_t
 ngx_http_gatehouse_token_known(ngx_http_gatehouse_request_t *gr,
@@ -190,14 +198,6 @@ ngx_http_gatehouse_token_known(ngx_http_gatehouse_request_t *gr,
     uint64_t version;
     gh_jwks_t *set;
     gh_reason_t reason;
-    ngx_http_gatehouse_loc_conf_t *glcf;
-
-    glcf =
-        ngx_http_get_module_loc_conf(gr->request, ngx_http_gatehouse_module);
-
-    if (!ngx_http_gatehouse_token_allowed(glcf->authenticate, entry->issuer)) {
-        return ngx_http_gatehouse_refuse(gr, GH_REASON_TOKEN_ISSUER);
-    }
 
     rc = ngx_http_gatehouse_token_keys(gr, entry->issuer, &set, &version);
 
@@ -359,19 +359,20 @@ ngx_http_gatehouse_token_issuer_of(ngx_http_gatehouse_authenticate_t *auth,
 }
 
 
+/* An id that no header could carry whole is nobody's: a cut one may be
+ * another's. */
+
 static ngx_uint_t
-ngx_http_gatehouse_token_allowed(ngx_http_gatehouse_authenticate_t *auth,
-                                 ngx_http_gatehouse_issuer_t *issuer)
+ngx_http_gatehouse_token_fits(ngx_http_gatehouse_token_entry_t *entry)
 {
-    ngx_uint_t i;
+    char room[GH_PRINCIPAL_VALUE_MAX];
+    gh_buf_t id;
 
-    for (i = 0; i < auth->n_issuers; i++) {
-        if (auth->issuers[i] == issuer) {
-            return 1;
-        }
-    }
+    id.data = room;
+    id.len = 0;
+    id.cap = sizeof(room);
 
-    return 0;
+    return gh_principal_part(&entry->principal, GH_PART_ID, &id) == GH_OK;
 }
 
 

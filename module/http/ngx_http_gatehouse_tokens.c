@@ -19,6 +19,9 @@ struct ngx_http_gatehouse_tokens_s {
 };
 
 
+static ngx_uint_t ngx_http_gatehouse_token_allowed(
+    ngx_http_gatehouse_authenticate_t *auth,
+    ngx_http_gatehouse_issuer_t *issuer);
 static gh_rc_t ngx_http_gatehouse_token_principal(
     ngx_http_gatehouse_token_entry_t *entry);
 static gh_rc_t ngx_http_gatehouse_token_words(
@@ -73,7 +76,8 @@ ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t)
 
 ngx_http_gatehouse_token_entry_t *
 ngx_http_gatehouse_tokens_find(ngx_http_gatehouse_tokens_t *t,
-                               const gh_sipkey_t *sip, gh_str_t text)
+                               const gh_sipkey_t *sip, gh_str_t text,
+                               ngx_http_gatehouse_authenticate_t *auth)
 {
     uint64_t hash;
     ngx_http_gatehouse_token_entry_t *entry;
@@ -86,7 +90,9 @@ ngx_http_gatehouse_tokens_find(ngx_http_gatehouse_tokens_t *t,
 
     for (entry = t->buckets[hash & t->mask]; entry; entry = entry->next) {
 
-        if (entry->hash == hash && gh_str_eq(entry->text, text)) {
+        if (entry->hash == hash && gh_str_eq(entry->text, text)
+            && ngx_http_gatehouse_token_allowed(auth, entry->issuer))
+        {
             ngx_queue_remove(&entry->queue);
             ngx_queue_insert_head(&t->queue, &entry->queue);
             return entry;
@@ -94,6 +100,25 @@ ngx_http_gatehouse_tokens_find(ngx_http_gatehouse_tokens_t *t,
     }
 
     return NULL;
+}
+
+
+/* Two blocks may share an "iss" and differ in everything else, so an entry
+ * belongs to the block that accepted it. */
+
+static ngx_uint_t
+ngx_http_gatehouse_token_allowed(ngx_http_gatehouse_authenticate_t *auth,
+                                 ngx_http_gatehouse_issuer_t *issuer)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < auth->n_issuers; i++) {
+        if (auth->issuers[i] == issuer) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
