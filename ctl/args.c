@@ -347,3 +347,31 @@ check_args(const ctl_t *c)
                     "something is missing; usage: gatehouse %s%s%s %s",
                     k->group, space, name, k->usage);
 }
+
+
+ctl_exit_t
+ctl_setup(ctl_t *c)
+{
+    if (c->setup_read) {
+        return CTL_DONE;
+    }
+
+    if (c->conf_file == NULL) {
+        c->conf_file = GH_CONF_FILE;
+    }
+
+    if (c->prefix != NULL && c->conf_file[0] != '/') {
+        c->conf_file = ctl_text(&c->arena, "%s/%s", c->prefix, c->conf_file);
+    }
+
+    if (ctl_setup_read(&c->arena, c->conf_file, &c->setup) != GH_OK) {
+        return ctl_fail(c, CTL_UNAVAILABLE,
+                        "nginx.conf cannot be read: %s; name another one "
+                        "with -c FILE",
+                        c->setup.conf.why);
+    }
+
+    c->setup_read = true;
+
+    return CTL_DONE;
+}

@@ -31,9 +31,9 @@ void ctl_change_add(ctl_change_t *change, gh_kind_t kind, gh_str_t name,
                     const char *value, uint64_t if_version);
 
 /*
- * CTL_DONE: it is on disk; c->change and c->sequence are set. CTL_PENDING: one of the records is no longer what
- * it was, nothing was written, and the caller says what that means.
- * CTL_UNAVAILABLE after a message.
+ * CTL_DONE: it is on disk; c->change and c->sequence are set. CTL_PENDING:
+ * one of the records is no longer what it was, nothing was written, and the
+ * caller says what that means. CTL_UNAVAILABLE after a message.
  */
 ctl_exit_t ctl_change_write(ctl_t *c, ctl_change_t *change);
 

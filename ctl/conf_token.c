@@ -1,5 +1,5 @@
 /*
- * Words, quotes, escapes and comments as ngx_conf_file.c has them, and the
+ * Words, quotes, escapes and comments as nginx has them, and the
  * end of a block of Lua as lua-nginx-module finds it.
  */
 

@@ -17,16 +17,14 @@ static void words(const ctl_command_t *k, char *out, size_t cap);
 
 
 static const char *const option_help[CTL_OPT_COUNT] = {
-    [CTL_OPT_ID] = "--id ID            the key's public name, 4 to 16 of a-z "
-                   "and 0-9",
+    [CTL_OPT_ID] = "--id ID            its public name, 4-16 of a-z, 0-9",
     [CTL_OPT_EXPIRES] = "--expires WHEN     90d, 12h, or 2027-06-01",
     [CTL_OPT_NOTE] = "--note TEXT        what the key is for",
-    [CTL_OPT_OVERLAP] = "--overlap SPAN     how long the old key still works "
-                        "(24h)",
+    [CTL_OPT_OVERLAP] = "--overlap SPAN     so long the old key works (24h)",
     [CTL_OPT_REASON] = "--reason TEXT      why; it stands in the history",
     [CTL_OPT_HASH] = "--hash HASH        sha256: and 64 hexadecimal digits",
     [CTL_OPT_WAIT] = "--wait[=SPAN]      until every worker has it (10s)",
-    [CTL_OPT_SUBJECT] = "--subject TEXT     only changes of what is named so",
+    [CTL_OPT_SUBJECT] = "--subject TEXT     only changes of what has the text",
     [CTL_OPT_FOR] = "--for SPAN         it ends by itself after that",
     [CTL_OPT_LIMIT] = "--limit N          so many lines (20; 0: all)",
 };

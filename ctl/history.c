@@ -16,7 +16,7 @@
 typedef struct {
     ctl_t *c;
     const char *subject; /* NULL: all */
-    gh_change_t **lines; /* a ring of the newest */
+    gh_change_t *lines;  /* a ring of the newest */
     size_t limit, n;
 } history_t;
 
@@ -55,7 +55,7 @@ ctl_history(ctl_t *c)
     list = json_array();
 
     for (size_t i = 0; i < h.n && i < h.limit; i++) {
-        const gh_change_t *line = h.lines[(h.n - 1 - i) % h.limit];
+        const gh_change_t *line = &h.lines[(h.n - 1 - i) % h.limit];
 
         if (c->json) {
             (void) json_array_append_new(list, show_json(line));
@@ -80,7 +80,6 @@ static bool
 keep(void *ctx, const gh_change_t *line)
 {
     history_t *h = ctx;
-    gh_change_t *copy;
 
     if (h->subject != NULL && strstr(line->subject, h->subject) == NULL) {
         return true;
@@ -88,13 +87,9 @@ keep(void *ctx, const gh_change_t *line)
 
     if (h->n < h->limit) {
         h->lines = ctl_grow(&h->c->arena, h->lines, h->n, sizeof(*h->lines));
-        copy = ctl_alloc(&h->c->arena, sizeof(*copy));
-        h->lines[h->n] = copy;
-    } else {
-        copy = h->lines[h->n % h->limit];
     }
 
-    *copy = *line;
+    h->lines[h->n % h->limit] = *line;
     h->n++;
 
     return true;

@@ -71,7 +71,7 @@ ctl_store_open(ctl_t *c, unsigned flags)
 ctl_exit_t
 ctl_store_become_owner(ctl_t *c)
 {
-    struct stat st;
+    struct stat st = { 0 };
     ctl_exit_t rc = ctl_setup(c);
 
     if (rc == CTL_DONE) {

@@ -231,8 +231,8 @@ no_deployment(const ctl_t *c, const ctl_split_t *split, const char *name)
 ctl_exit_t
 ctl_traffic_undo(ctl_t *c)
 {
-    gh_change_t line, last;
-    ctl_split_t split;
+    gh_change_t line = { 0 }, last;
+    ctl_split_t split = { 0 };
     ctl_exit_t rc = ctl_store_open(c, CTL_STORE_WRITE);
 
     rc = rc == CTL_DONE ? find_undone(c, &line) : rc;
