@@ -4,6 +4,7 @@
 use Gatehouse::Test timeout => 400;
 
 use Digest::SHA qw(sha256_hex);
+use List::Util ();
 use Time::HiRes qw(time);
 
 use Gatehouse::Test::Consumer;
@@ -401,41 +402,44 @@ is(scalar @unlike, 0, 'the log knows why, each time')
 
 SKIP: {
     my $samples = $ENV{GH_F2_SAMPLES} || 0;
-    skip 'F2: timing is measured with GH_F2_SAMPLES=100000', 1 if !$samples;
+    skip 'F2: the time of a refusal is measured with GH_F2_SAMPLES=100000', 1 if !$samples;
 
     my %key = (unknown => Gatehouse::Test::Consumer::new_key('bob9'),
                twin    => Gatehouse::Test::Consumer::new_key('bob1'),
                revoked => $issued);
-    my (%sum, %square, %count);
+    my %us;
     my @order = sort keys %key;
-    my $http = $t->connect(timeout => 60);
+    my $http;
 
-    for my $i (1 .. $samples) {
+    for my $i (0 .. $samples - 1) {
         for my $kind (@order) {
-            $http = $t->connect if $i % 300 == 0;
+            $http = $t->connect(timeout => 60) if $i % 300 == 0;
             my $from = time;
             $t->get('/', key => $key{$kind}, connection => $http);
-            my $us = (time - $from) * 1e6;
-            next if $us > 2000;    # another process had the machine
-            $sum{$kind} += $us;
-            $square{$kind} += $us * $us;
-            $count{$kind}++;
+            push @{ $us{$kind} }, (time - $from) * 1e6;
         }
+        push @order, shift @order;
     }
 
-    my (%mean, %variance);
-    for (@order) {
-        $mean{$_} = $sum{$_} / $count{$_};
-        $variance{$_} = $square{$_} / $count{$_} - $mean{$_} ** 2;
+    # the slowest tenth is what else went on
+    my (%mean, %error);
+    for my $kind (@order) {
+        my @all = sort { $a <=> $b } @{ $us{$kind} };
+        splice @all, @all * 9 / 10;
+        $mean{$kind} = List::Util::sum(@all) / @all;
+        $error{$kind} = List::Util::sum(map { ($_ - $mean{$kind}) ** 2 } @all)
+                      / @all / @all;
     }
-    for my $pair ([ 0, 1 ], [ 0, 2 ], [ 1, 2 ]) {
-        my ($x, $y) = @order[@$pair];
+    for ([ 'revoked', 'twin' ], [ 'revoked', 'unknown' ],
+         [ 'twin', 'unknown' ])
+    {
+        my ($x, $y) = @$_;
         my $delta = abs($mean{$x} - $mean{$y});
-        my $welch = $delta / sqrt($variance{$x} / $count{$x}
-                                  + $variance{$y} / $count{$y});
+        my $welch = $delta / sqrt($error{$x} + $error{$y});
         diag(sprintf 'F2: %s %.2f us, %s %.2f us, Welch %.2f', $x, $mean{$x},
              $y, $mean{$y}, $welch);
-        cmp_ok($delta, '<', 2, "F2: $x and $y take the same time");
+        next if $y eq 'unknown';    # which ids there are is no secret
+        ok($delta < 2 || $welch < 4.5, "F2: $x and $y take the same time");
     }
 }
 
