@@ -3,6 +3,7 @@
  * its place.
  */
 
+#include "check_alone.h"
 #include "commands.h"
 #include "policies.h"
 #include "gh_policy_build.h"
@@ -12,7 +13,10 @@
 #include <unistd.h>
 
 
-static ctl_exit_t find_directory(ctl_t *c, const char **directory);
+static ctl_exit_t find_directory(ctl_t *c, const char **directory,
+                                 bool *alone);
+static ctl_exit_t report_valid(ctl_t *c, const gh_policy_report_t *report,
+                               const char *directory, bool alone);
 static ctl_exit_t report_errors(const ctl_t *c,
                                 const gh_policy_report_t *report,
                                 const char *directory);
@@ -25,20 +29,24 @@ ctl_exit_t
 ctl_check(ctl_t *c)
 {
     const char *directory = NULL;
+    bool alone = false;
     gh_policy_report_t *report = ctl_alloc(&c->arena, sizeof(*report));
-    json_t *warnings;
     gh_rc_t checked;
-    ctl_exit_t rc = find_directory(c, &directory);
+    ctl_exit_t rc = find_directory(c, &directory, &alone);
 
     if (rc != CTL_DONE) {
         return rc;
     }
 
-    if (ctl_policies_builder(c, directory, &c->build) != GH_OK) {
-        return ctl_fail(c, CTL_UNAVAILABLE, "out of memory");
-    }
+    if (alone) {
+        checked = ctl_check_alone(directory, &report->errors);
 
-    checked = gh_policy_build_check(c->build, report);
+    } else if (ctl_policies_builder(c, directory, &c->build) == GH_OK) {
+        checked = gh_policy_build_check(c->build, report);
+
+    } else {
+        checked = GH_NOMEM;
+    }
 
     if (checked == GH_INVALID) {
         return report_errors(c, report, directory);
@@ -53,41 +61,27 @@ ctl_check(ctl_t *c)
                         directory);
     }
 
-    warnings = json_array();
-    warn(c, c->build, report, warnings);
-
-    ctl_say(c, "%s is valid%s\n", directory,
-            c->setup_read ? "" : "; upstreams and issuers were not looked at");
-    ctl_print_json(
-        c, json_pack("{s:b, s:s, s:b, s:o, s:o}", "valid", 1, "directory",
-                     directory, "names_checked",
-                     (int) (c->setup_read && c->setup.conf.unread == NULL),
-                     "errors", json_array(), "warnings", warnings));
-
-    return CTL_DONE;
+    return report_valid(c, report, directory, alone);
 }
 
 
-/* A directory that is given is checked without nginx.conf, too. */
+/* A directory that is given is checked without a gateway's nginx.conf, too:
+ * the one that a package brings knows nothing of it. */
 static ctl_exit_t
-find_directory(ctl_t *c, const char **directory)
+find_directory(ctl_t *c, const char **directory, bool *alone)
 {
+    bool asked = c->conf_file != NULL || c->n_args == 0;
     ctl_exit_t rc = CTL_DONE;
 
-    if (c->n_args == 0 || c->conf_file != NULL
-        || access(GH_CONF_FILE, R_OK) == 0) {
+    if (asked || access(GH_CONF_FILE, R_OK) == 0) {
         rc = ctl_setup(c);
-    } else {
-        ctl_note(c,
-                 "no %s to read: names of upstreams and issuers are not "
-                 "looked at\n",
-                 GH_CONF_FILE);
     }
 
     if (rc != CTL_DONE) {
         return rc;
     }
 
+    *alone = !asked && c->setup.policies == NULL;
     *directory = c->n_args > 0 ? c->args[0] : c->setup.policies;
 
     if (*directory == NULL) {
@@ -96,6 +90,30 @@ find_directory(ctl_t *c, const char **directory)
                         "gatehouse check DIR",
                         c->conf_file);
     }
+
+    return CTL_DONE;
+}
+
+
+static ctl_exit_t
+report_valid(ctl_t *c, const gh_policy_report_t *report, const char *directory,
+             bool alone)
+{
+    json_t *warnings = json_array();
+    bool names = !alone && c->setup.conf.unread == NULL;
+
+    if (!alone) {
+        warn(c, c->build, report, warnings);
+    }
+
+    ctl_say(c, "%s is valid%s\n", directory,
+            names ? ""
+                  : "; without a gateway's nginx.conf, names of upstreams and "
+                    "issuers are taken as they are");
+    ctl_print_json(
+        c, json_pack("{s:b, s:s, s:b, s:o, s:o}", "valid", 1, "directory",
+                     directory, "names_checked", (int) names, "errors",
+                     json_array(), "warnings", warnings));
 
     return CTL_DONE;
 }

@@ -71,6 +71,7 @@ show(ctl_t *c, const json_t *s, const ctl_answer_t *ready)
                     : "?");
     }
 
+    ctl_say(c, "root key  %s (fingerprint)\n", text(c, s, "root_key"));
     show_policies(c, json_object_get(s, "policies"));
     show_store(c, json_object_get(s, "store"));
     show_issuers(c, json_object_get(s, "issuers"));

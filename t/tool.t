@@ -106,6 +106,25 @@ is($doc->{errors}[0]{line}, 1, '... with the line');
 like($doc->{errors}[0]{message}, qr/glod/, '... and the word');
 answers(1, qr/nowhere/, 'check', "$t->{dir}/nowhere");
 
+# In a repository there is no gateway
+mkdir "$t->{dir}/alone";
+$t->file('alone/a.json', <<'JSON');
+{ "consumers": { "acme": { "credentials": { "signatures": [ {
+      "keyid": "k1", "algorithm": "hmac-sha256",
+      "secret": "file:/nonexistent" } ] } } },
+  "services":  { "orders": { "versions": { "v1": { "deployments": {
+                 "blue": { "upstream": "anything" } } } } } } }
+JSON
+SKIP: {
+    skip 'this machine is a gateway', 2
+        if Gatehouse::Test::Logs::slurp('/etc/nginx/nginx.conf')
+           =~ /gatehouse_policies/;
+    ($status, $out) = run_tool('check', "$t->{dir}/alone");
+    is($status, 0, 'without a gateway a set is checked by itself');
+    like($out, qr/is valid; .*taken as they are/, '... which is said');
+}
+answers(1, qr/"anything"/, 'check', "$t->{dir}/alone");
+
 # ---- consumer ----------------------------------------------------------------------
 
 is($t->get('/', key => $acme)->status, 200, 'a consumer is served');
@@ -138,8 +157,9 @@ like($out, qr/suspend consumer acme\n +circles/, 'all of it is in the history');
 
 ($status, $out) = $t->tool('status');
 is($status, 0, 'a gateway that is ready');
-like($out, qr/\Agateway   ready;.* 2 workers\npolicies  generation \d+ /,
-     '... is summed up');
+like($out, qr/\Agateway   ready;.* 2 workers\n/, '... is summed up');
+like($out, qr/^root key  [0-9a-f]{16} /m, '... with the root key, not to see');
+like($out, qr/^policies  generation \d+ /m, '... with its policies');
 like($out, qr/^store +lmdb, available/m, '... with its store');
 (undef, $out) = $t->tool('status', '--json');
 $doc = decode_json($out);
