@@ -133,7 +133,9 @@ MODULE_CFLAGS = -std=gnu11 $(GH_WARN) -Wno-unused-parameter $(GH_WERROR) \
            $(GH_SAN)
 CC_OPT   = $(strip $(GH_OPT) $(GH_HARD) $(GH_SAN_NGINX) $(GH_LIB_CFLAGS) \
            -Wno-error $(if $(GH_SAN),-DNGX_DEBUG_PALLOC=1) $(GH_USER_CFLAGS))
-LD_OPT   = $(strip $(GH_SAN) $(GH_HARD_LD) $(GH_USER_LDFLAGS))
+# nginx's configure finds ASan's own crypt_r, which calls the one of libcrypt
+LD_OPT   = $(strip $(GH_SAN) $(GH_HARD_LD) $(GH_USER_LDFLAGS) \
+           $(if $(GH_SAN),-lcrypt))
 
 NGX_FLAGS_TREE = --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf \
     --error-log-path=stderr --http-log-path=/var/log/nginx/access.log        \
