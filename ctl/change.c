@@ -8,10 +8,13 @@
 #include "store.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ATTEMPTS 200
+#define PATIENCE_S 3 /* before a word about the wait */
 #define ID_DIGITS 20
 
 
@@ -29,6 +32,9 @@ static bool look_for_highest(void *ctx, gh_str_t name, gh_str_t value,
                              uint64_t version);
 static gh_rc_t attempt(ctl_t *c, ctl_change_t *change, uint64_t counter,
                        char *why);
+static gh_rc_t write_patiently(ctl_t *c, gh_write_t *batch, size_t n,
+                               char *why);
+static void still_waiting(int signal);
 static size_t add_records(gh_write_t *batch, const ctl_change_t *change,
                           gh_str_t traffic);
 static bool untouched(ctl_t *c, const ctl_change_t *change);
@@ -190,7 +196,7 @@ attempt(ctl_t *c, ctl_change_t *change, uint64_t counter, char *why)
         batch[i].now_s = change->line.at_s;
     }
 
-    rc = gh_lmdb_write(c->db, batch, n, why, GH_LMDB_WHY);
+    rc = write_patiently(c, batch, n, why);
 
     for (size_t i = 0; i < n && rc == GH_OK; i++) {
         rc = batch[i].rc;
@@ -203,6 +209,36 @@ attempt(ctl_t *c, ctl_change_t *change, uint64_t counter, char *why)
     }
 
     return rc;
+}
+
+
+/* A process that was stopped in the middle of a write keeps the lock: there
+ * is nothing to do but to wait for it, and to say so. */
+static gh_rc_t
+write_patiently(ctl_t *c, gh_write_t *batch, size_t n, char *why)
+{
+    struct sigaction say = { .sa_handler = still_waiting,
+                             .sa_flags = SA_RESTART };
+    gh_rc_t rc;
+
+    (void) sigaction(SIGALRM, &say, NULL);
+    (void) alarm(PATIENCE_S);
+    rc = gh_lmdb_write(c->db, batch, n, why, GH_LMDB_WHY);
+    (void) alarm(0);
+
+    return rc;
+}
+
+
+static void
+still_waiting(int signal)
+{
+    static const char text[] =
+        "gatehouse: waiting: another process holds the store's lock (is one "
+        "stopped?), or the disk is slow; nothing is changed yet\n";
+
+    (void) signal;
+    (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
 }
 
 

@@ -16,7 +16,7 @@
 typedef struct {
     ctl_t *c;
     const char *subject; /* NULL: all */
-    gh_change_t *lines;  /* a ring of the newest */
+    uint64_t *ids;       /* a ring of the newest */
     size_t limit, n;
 } history_t;
 
@@ -55,12 +55,17 @@ ctl_history(ctl_t *c)
     list = json_array();
 
     for (size_t i = 0; i < h.n && i < h.limit; i++) {
-        const gh_change_t *line = &h.lines[(h.n - 1 - i) % h.limit];
+        gh_change_t line;
+
+        if (ctl_change_read(c, h.ids[(h.n - 1 - i) % h.limit], &line) != GH_OK)
+        {
+            continue;
+        }
 
         if (c->json) {
-            (void) json_array_append_new(list, show_json(line));
+            (void) json_array_append_new(list, show_json(&line));
         } else {
-            show_people(c, line);
+            show_people(c, &line);
         }
     }
 
@@ -86,10 +91,10 @@ keep(void *ctx, const gh_change_t *line)
     }
 
     if (h->n < h->limit) {
-        h->lines = ctl_grow(&h->c->arena, h->lines, h->n, sizeof(*h->lines));
+        h->ids = ctl_grow(&h->c->arena, h->ids, h->n, sizeof(*h->ids));
     }
 
-    h->lines[h->n % h->limit] = *line;
+    h->ids[h->n % h->limit] = line->id;
     h->n++;
 
     return true;

@@ -36,7 +36,6 @@ static void add_declared(list_t *l);
 static int by_consumer(const void *a, const void *b);
 static void judge(list_t *l);
 static const char *judge_row(list_t *l, row_t *row);
-static bool stored(list_t *l, gh_kind_t kind, gh_str_t name);
 static void print(list_t *l);
 static json_t *to_json(const row_t *row);
 
@@ -168,7 +167,8 @@ judge_row(list_t *l, row_t *row)
     bool declared = row->from[0] == 'd';
 
     if (k->revoked_at_s != 0
-        || (declared && stored(l, GH_KIND_REVOKED, k->id))) {
+        || (declared && ctl_store_has(l->c, GH_KIND_REVOKED, k->id)))
+    {
         return "revoked";
     }
 
@@ -180,21 +180,12 @@ judge_row(list_t *l, row_t *row)
         return "expired";
     }
 
-    if (declared && stored(l, GH_KIND_KEY, k->id)) {
+    if (declared && ctl_store_has(l->c, GH_KIND_KEY, k->id)) {
         return "dead: hidden by the issued key of that id";
     }
 
-    return stored(l, GH_KIND_SUSPENDED, k->consumer) ? "suspended" : "works";
-}
-
-
-static bool
-stored(list_t *l, gh_kind_t kind, gh_str_t name)
-{
-    gh_str_t value;
-    uint64_t version;
-
-    return ctl_store_read(l->c, kind, name, &value, &version) == GH_OK;
+    return ctl_store_has(l->c, GH_KIND_SUSPENDED, k->consumer) ? "suspended"
+                                                               : "works";
 }
 
 

@@ -261,29 +261,42 @@ gh_rc_t
 ctl_store_read(ctl_t *c, gh_kind_t kind, gh_str_t name, gh_str_t *value,
                uint64_t *version)
 {
-    size_t cap = 4096, need = 0;
-    gh_buf_t out;
-    gh_rc_t rc;
+    char small[2048];
+    gh_buf_t out = GH_BUF(small);
+    int64_t now_s = (int64_t) time(NULL);
+    size_t need = 0;
+    gh_rc_t rc = gh_lmdb_get(c->db, kind, name, now_s, &out, version, &need);
 
     *value = (gh_str_t){ NULL, 0 };
-    *version = 0;
 
-    do {
-        out = (gh_buf_t){ ctl_alloc(&c->arena, cap), 0, cap };
-        rc = gh_lmdb_get(c->db, kind, name, (int64_t) time(NULL), &out,
-                         version, &need);
-        cap = need;
-    } while (rc == GH_TOO_LONG && need > out.cap);
+    while (rc == GH_TOO_LONG && need > out.cap) {
+        out = (gh_buf_t){ ctl_alloc(&c->arena, need), 0, need };
+        rc = gh_lmdb_get(c->db, kind, name, now_s, &out, version, &need);
+    }
 
     if (rc == GH_ABSENT) {
         *version = 0;
     }
 
     if (rc == GH_OK) {
-        *value = gh_buf_str(&out);
+        *value = (gh_str_t){ ctl_copy(&c->arena, gh_buf_str(&out)), out.len };
     }
 
     return rc;
+}
+
+
+bool
+ctl_store_has(const ctl_t *c, gh_kind_t kind, gh_str_t name)
+{
+    char none[1];
+    gh_buf_t out = { none, 0, 0 };
+    uint64_t version;
+    size_t need;
+
+    return gh_lmdb_get(c->db, kind, name, (int64_t) time(NULL), &out, &version,
+                       &need)
+           != GH_ABSENT;
 }
 
 

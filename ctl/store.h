@@ -31,6 +31,9 @@ ctl_exit_t ctl_store_become_owner(ctl_t *c);
 gh_rc_t ctl_store_read(ctl_t *c, gh_kind_t kind, gh_str_t name,
                        gh_str_t *value, uint64_t *version);
 
+/* There is one, readable or not. */
+bool ctl_store_has(const ctl_t *c, gh_kind_t kind, gh_str_t name);
+
 /* Says which record could not be read. */
 ctl_exit_t ctl_store_failed(const ctl_t *c, gh_kind_t kind, gh_str_t name);
 
