@@ -293,7 +293,7 @@ ends_in_number(gh_str_t host)
 static void
 judge_host(gh_url_t *out)
 {
-    uint8_t address[16];
+    uint8_t address[16] = { 0 };
     gh_address_t kind;
 
     if (out->kind == GH_HOST_NAME) {

@@ -364,13 +364,13 @@ conclude(gh_caller_t *c, CURLcode code)
 static void
 say(gh_answer_t *answer, const char *text)
 {
-    size_t i;
+    size_t i, n = strnlen(text, sizeof(answer->why) - 1);
 
-    for (i = 0; text[i] != '\0' && i < sizeof(answer->why) - 1; i++) {
+    for (i = 0; i < n; i++) {
         answer->why[i] = (text[i] >= 0x20 && text[i] < 0x7f) ? text[i] : '?';
     }
 
-    answer->why[i] = '\0';
+    answer->why[n] = '\0';
 }
 
 

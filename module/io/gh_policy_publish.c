@@ -16,6 +16,9 @@
 
 static gh_rc_t publish_locked(gh_policy_build_t *b, uint64_t least);
 static uint64_t last_generation(gh_policy_build_t *b);
+static int groups_of(uint32_t uid, uint32_t gid, gid_t groups[GROUPS_MAX]);
+static bool may_read(const char *path, uint32_t uid, const gid_t *groups,
+                     int n);
 
 
 gh_rc_t
@@ -105,37 +108,69 @@ last_generation(gh_policy_build_t *b)
 const char *
 gh_policy_build_unreadable(gh_policy_build_t *b, uint32_t uid, uint32_t gid)
 {
-    int n = GROUPS_MAX, i;
-    bool member;
+    int n;
     gid_t groups[GROUPS_MAX];
-    struct stat st;
-    struct passwd *user = getpwuid(uid);
 
-    if (user == NULL || getgrouplist(user->pw_name, gid, groups, &n) == -1) {
-        n = 1;
-        groups[0] = gid;
+    if (uid == 0) {
+        return NULL;
     }
 
-    for (size_t k = 0; uid != 0 && k < b->listing.n + b->secrets.n; k++) {
-        const char *path = (k < b->listing.n)
-                               ? b->listing.files[k].path
-                               : b->secrets.items[k - b->listing.n].path;
+    n = groups_of(uid, gid, groups);
 
-        if (stat(path, &st) == -1) {
-            continue;
+    for (size_t i = 0; i < b->listing.n; i++) {
+        if (!may_read(b->listing.files[i].path, uid, groups, n)) {
+            return b->listing.files[i].path;
         }
+    }
 
-        member = false;
-        for (i = 0; i < n; i++) {
-            member = member || groups[i] == st.st_gid;
-        }
-
-        if ((st.st_mode
-             & (st.st_uid == uid ? 0400u : (member ? 0040u : 0004u)))
-            == 0) {
-            return path;
+    for (size_t i = 0; i < b->secrets.n; i++) {
+        if (!may_read(b->secrets.items[i].path, uid, groups, n)) {
+            return b->secrets.items[i].path;
         }
     }
 
     return NULL;
+}
+
+
+/* As initgroups(3) will give them to the workers. */
+
+static int
+groups_of(uint32_t uid, uint32_t gid, gid_t groups[GROUPS_MAX])
+{
+    int n = GROUPS_MAX;
+    char room[4096];
+    struct passwd user, *found = NULL;
+
+    if (getpwuid_r(uid, &user, room, sizeof(room), &found) != 0
+        || found == NULL || getgrouplist(user.pw_name, gid, groups, &n) == -1)
+    {
+        groups[0] = gid;
+        n = 1;
+    }
+
+    return n;
+}
+
+
+static bool
+may_read(const char *path, uint32_t uid, const gid_t *groups, int n)
+{
+    struct stat st;
+
+    if (stat(path, &st) == -1) {
+        return true; /* that is said elsewhere */
+    }
+
+    if (st.st_uid == uid) {
+        return (st.st_mode & 0400) != 0;
+    }
+
+    for (int i = 0; i < n; i++) {
+        if (groups[i] == st.st_gid) {
+            return (st.st_mode & 0040) != 0;
+        }
+    }
+
+    return (st.st_mode & 0004) != 0;
 }
