@@ -398,6 +398,72 @@ is(scalar @unlike, 0, 'the log knows why, each time')
 }
 
 
+# ---- a store that cannot be asked ----------------------------------------------------------
+
+{
+    # Given keys that a worker has seen, and others that it has not
+    my $u = Gatehouse::Test->new;
+    my $erin  = $u->consumer('erin');
+    my $frank = $u->consumer('frank');
+    my $location = <<'EOF';
+        location / {
+            gatehouse_authenticate  api_key;
+            proxy_pass              http://echo;
+        }
+        location /optional {
+            gatehouse_authenticate  optional api_key;
+            proxy_pass              http://echo;
+        }
+EOF
+    my $dir = $u->dir;
+    $u->start($location);
+    my ($status, $key, $err) = $u->tool(qw(key create erin --wait));
+    chomp $key;
+    $u->plant_secret($key);
+    is($u->get('/', key => $key)->status, 200, 'an issued key opens')
+        or diag($err);
+
+    # When every question to the store fails from the start
+    $u->stop;
+    $u->{store} = "test:lmdb:$dir/state?fail=100";
+    $u->start($location);
+    $u->journal_clear;
+
+    # Then nothing is guessed, neither way
+    for my $path ('/', '/optional') {
+        is($u->get($path, key => $key)->status, 503,
+           "F7: $path: an issued key cannot be judged");
+        is($u->get($path, key => $erin)->status, 503,
+           'F7: nor a declared one, which might be revoked');
+        is($u->get($path, key => Gatehouse::Test::Consumer::new_key('xxxx'))
+           ->status, 503, 'F7: nor one that nobody knows');
+        is($u->get($path, key => 'gh_typo')->status, 401,
+           'what is no key at all is refused');
+    }
+    is(scalar $u->journal, 0, 'the service saw none of them');
+    is($u->get('/')->status, 401, 'no key needs no store');
+    is($u->get('/optional')->status, 200, 'nor does a caller without one');
+
+    # When it answers late
+    $u->stop;
+    $u->{store} = "test:lmdb:$dir/state?delay=200";
+    $u->start($location);
+    is($u->get('/', key => $_)->status, 200, 'a slow store is waited for')
+        for $key, $frank;
+
+    # and when clients do not wait for it
+    for my $i (1 .. 30) {
+        my $http = $u->connect;
+        $http->send_raw("GET / HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "
+            . Gatehouse::Test::Consumer::new_key("away$i") . "\r\n\r\n");
+        undef $http;
+    }
+    is($u->get('/', key => $key)->status, 200, 'clients that leave while it is '
+       . 'asked harm nobody');
+    $u->stop;
+}
+
+
 # ---- F2: timing --------------------------------------------------------------------------
 
 SKIP: {
