@@ -138,4 +138,17 @@ is(scalar(grep { $t->ask('get', name => "last$_")->{rc} eq 'ok' } 0 .. 499),
 
 is($t->state->{why}, '', 'there is nothing to complain of');
 
+
+# ---- without a master ------------------------------------------------------------
+
+my $single = Gatehouse::Test::StoreProbe->new(
+    single => 1, words => 'deadline=30000')->start;
+is($single->ask('put', name => 'alone', value => 1)->{rc}, 'ok',
+   'a single process writes');
+is($single->ask('get', name => 'alone')->{value}, 1, 'and reads');
+is_deeply([ map { (stat "$single->{dir}/state/$_")[4] }
+            qw(data.mdb lock.mdb gatehouse.store) ],
+          [ ((stat "$single->{dir}/state")[4]) x 3 ],
+          'and leaves its files to their owner');
+
 done_testing;

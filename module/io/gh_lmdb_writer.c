@@ -435,8 +435,11 @@ take_batch(gh_lmdb_writer_t *w)
 {
     size_t n = 0, bytes = 0;
 
-    while (w->waiting.n > 0 && n < BATCH_JOBS && bytes < BATCH_BYTES) {
-        gh_lmdb_job_t *job = w->waiting.first;
+    gh_lmdb_job_t *job;
+
+    while ((job = w->waiting.first) != NULL && n < BATCH_JOBS
+           && bytes < BATCH_BYTES)
+    {
 
         unlink_job(&w->waiting, job);
         append(&w->in_flight, job);

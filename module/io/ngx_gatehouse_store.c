@@ -1,7 +1,7 @@
 /*
  * The store's vocabulary in the worker: operations with their deadlines and
- * guards, listeners of the change log, and how the store stands. What asks
- * is never called before its question returned, nor after it went away.
+ * guards. Who asks is never called before its question returned, nor after
+ * it went away.
  */
 
 #include "ngx_gatehouse_store_backend.h"
@@ -9,7 +9,6 @@
 
 
 #define STORE_WORDS 400
-#define STORE_COMPLAIN_MS 60000
 #define STORE_DEADLINE 1000
 #define STORE_FOLLOW 200
 #define STORE_QUEUE 4096
@@ -25,12 +24,6 @@ typedef struct {
     unsigned pending : 1;
     u_char bytes[1];
 } store_block_t;
-
-typedef struct {
-    ngx_queue_t queue;
-    ngx_gatehouse_store_follow_pt follow;
-    void *data;
-} store_follower_t;
 
 
 static ngx_int_t store_check(ngx_gatehouse_store_op_t *op);
@@ -180,54 +173,8 @@ ngx_gatehouse_store_close(ngx_gatehouse_store_t *store)
         }
     }
 
-    while (!ngx_queue_empty(&store->followers)) {
-        q = ngx_queue_head(&store->followers);
-        ngx_queue_remove(q);
-        ngx_free(ngx_queue_data(q, store_follower_t, queue));
-    }
-
+    ngx_gatehouse_store_unsubscribe_all(store);
     ngx_free(store);
-}
-
-
-ngx_int_t
-ngx_gatehouse_store_subscribe(ngx_gatehouse_store_t *store,
-                              ngx_gatehouse_store_follow_pt follow, void *data)
-{
-    store_follower_t *f;
-
-    f = ngx_alloc(sizeof(store_follower_t), store->log);
-    if (f == NULL) {
-        return NGX_ERROR;
-    }
-
-    f->follow = follow;
-    f->data = data;
-    ngx_queue_insert_tail(&store->followers, &f->queue);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_gatehouse_store_unsubscribe(ngx_gatehouse_store_t *store,
-                                ngx_gatehouse_store_follow_pt follow,
-                                void *data)
-{
-    ngx_queue_t *q;
-    store_follower_t *f;
-
-    for (q = ngx_queue_head(&store->followers);
-         q != ngx_queue_sentinel(&store->followers); q = ngx_queue_next(q))
-    {
-        f = ngx_queue_data(q, store_follower_t, queue);
-
-        if (f->follow == follow && f->data == data) {
-            ngx_queue_remove(q);
-            ngx_free(f);
-            return;
-        }
-    }
 }
 
 
@@ -493,125 +440,8 @@ ngx_gatehouse_store_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
 }
 
 
-ngx_msec_t
-ngx_gatehouse_store_age(ngx_gatehouse_store_t *store)
-{
-    return ngx_current_msec - store->heard_at;
-}
-
-
 uint64_t
 ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store)
 {
     return store->sequence;
-}
-
-
-void
-ngx_gatehouse_store_state(ngx_gatehouse_store_t *store,
-                          ngx_gatehouse_store_state_t *out)
-{
-    ngx_memzero(out, sizeof(ngx_gatehouse_store_state_t));
-
-    out->available = store->available;
-    out->writable = store->writable;
-    out->since = store->since;
-    ngx_memcpy(out->why, store->why, sizeof(out->why));
-    out->sequence = store->sequence;
-    out->reads = store->reads;
-    out->writes = store->writes;
-    out->write_failures = store->write_failures;
-    out->dropped = store->dropped;
-
-    store->backend->state(store, out);
-    out->backend = store->backend->name;
-}
-
-
-void
-ngx_gatehouse_store_line(ngx_gatehouse_store_t *store,
-                         const gh_store_change_t *line)
-{
-    ngx_queue_t *q, *next;
-    store_follower_t *f;
-
-    if (line != NULL) {
-        store->sequence = line->sequence;
-    }
-
-    for (q = ngx_queue_head(&store->followers);
-         q != ngx_queue_sentinel(&store->followers); q = next)
-    {
-        next = ngx_queue_next(q);
-        f = ngx_queue_data(q, store_follower_t, queue);
-
-        f->follow(f->data, line);
-    }
-}
-
-
-void
-ngx_gatehouse_store_heard(ngx_gatehouse_store_t *store)
-{
-    store->heard_at = ngx_current_msec;
-
-    if (store->outer != NULL) {
-        store->outer->heard_at = ngx_current_msec;
-    }
-}
-
-
-void
-ngx_gatehouse_store_stands(ngx_gatehouse_store_t *store, ngx_uint_t available,
-                           ngx_uint_t writable, const char *why)
-{
-    ngx_uint_t back, changed;
-
-    back = available && !store->available;
-    changed = store->available != available || store->writable != writable;
-
-    store->available = available ? 1 : 0;
-    store->writable = writable ? 1 : 0;
-
-    (void) snprintf(store->why, sizeof(store->why), "%s", why);
-
-    if (changed) {
-        store->since = ngx_current_msec;
-    }
-
-    if (store->outer != NULL) {
-        ngx_gatehouse_store_stands(store->outer, available, writable, why);
-
-    } else if (!available || !writable) {
-        ngx_gatehouse_store_complain(
-            store, available ? NGX_LOG_WARN : NGX_LOG_ERR, why);
-
-    } else if (changed && store->complained) {
-        ngx_log_error(NGX_LOG_NOTICE, store->log, 0,
-                      "gatehouse: the store is as it should be again");
-        store->complained = 0;
-    }
-
-    if (back) {
-        ngx_gatehouse_store_line(store, NULL);
-    }
-}
-
-
-void
-ngx_gatehouse_store_complain(ngx_gatehouse_store_t *store, ngx_uint_t level,
-                             const char *words)
-{
-    if (store->logged[0] != '\0'
-        && ngx_current_msec - store->logged_at < STORE_COMPLAIN_MS
-        && ngx_strncmp(store->logged, words, sizeof(store->logged) - 1) == 0)
-    {
-        return;
-    }
-
-    ngx_log_error(level, store->log, 0, "gatehouse: %s", words);
-    store->complained = 1;
-
-    (void) snprintf(store->logged, sizeof(store->logged), "%s", words);
-    store->logged_at = ngx_current_msec;
 }

@@ -10,6 +10,8 @@
 
 #include "ngx_gatehouse_store.h"
 
+#define NGX_GATEHOUSE_STORE_SAID 8
+
 
 /* The words of gatehouse_store; borrowed from the text. */
 typedef struct {
@@ -63,8 +65,11 @@ struct ngx_gatehouse_store_s {
     char why[300];
     uint64_t sequence, reads, writes, write_failures, dropped;
 
-    char logged[300]; /* the last complaint, and when it was made */
-    ngx_msec_t logged_at;
+    /* what was said in the log, when; so that it is bounded */
+    struct {
+        uint64_t words;
+        ngx_msec_t at;
+    } said[NGX_GATEHOUSE_STORE_SAID];
     unsigned complained : 1; /* and not yet taken back */
 
     ngx_connection_t dummy; /* for timers: their debug log wants one */
@@ -95,6 +100,7 @@ void ngx_gatehouse_store_complete(ngx_gatehouse_store_t *store,
 /* A line of the change log for all followers; NULL: lines were lost. */
 void ngx_gatehouse_store_line(ngx_gatehouse_store_t *store,
                               const gh_store_change_t *line);
+void ngx_gatehouse_store_unsubscribe_all(ngx_gatehouse_store_t *store);
 /* The change log was seen to its end now. */
 void ngx_gatehouse_store_heard(ngx_gatehouse_store_t *store);
 
@@ -104,7 +110,7 @@ void ngx_gatehouse_store_stands(ngx_gatehouse_store_t *store,
                                 ngx_uint_t available, ngx_uint_t writable,
                                 const char *why);
 
-/* Rate-bounded: the same words once a minute. */
+/* Rate-bounded: the same words once a minute, of all words a few. */
 void ngx_gatehouse_store_complain(ngx_gatehouse_store_t *store,
                                   ngx_uint_t level, const char *words);
 
