@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 
-#define CTL_ASK_MS 5000 /* deadline of one question */
+#define CTL_ASK_MS 3000 /* deadline of one question */
 #define CTL_ASK_WHY 300
 
 
@@ -35,8 +35,11 @@ json_t *ctl_ask_status(ctl_t *c, bool said);
  * can be asked, after a note that says so. Without --wait CTL_DONE at once.
  */
 ctl_exit_t ctl_wait(ctl_t *c);
-/* The same for a generation of the policies. */
-ctl_exit_t ctl_wait_generation(ctl_t *c, uint64_t generation);
+/* Until every worker decides by that generation of the policies, or the time
+ * is over; also without --wait. */
+ctl_exit_t ctl_wait_generation(ctl_t *c, uint64_t generation, int64_t end_s);
+/* The end of the span that --wait gives, from now; the clock is time(). */
+int64_t ctl_wait_end(const ctl_t *c);
 /* CTL_USAGE after a message when the value of --wait is no span. */
 ctl_exit_t ctl_wait_check(const ctl_t *c);
 

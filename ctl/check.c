@@ -17,9 +17,6 @@ static ctl_exit_t find_directory(ctl_t *c, const char **directory,
                                  bool *alone);
 static ctl_exit_t report_valid(ctl_t *c, const gh_policy_report_t *report,
                                const char *directory, bool alone);
-static ctl_exit_t report_errors(const ctl_t *c,
-                                const gh_policy_report_t *report,
-                                const char *directory);
 static json_t *errors_json(const gh_policy_errors_t *errors);
 static void warn(ctl_t *c, gh_policy_build_t *build,
                  const gh_policy_report_t *report, json_t *warnings);
@@ -49,7 +46,7 @@ ctl_check(ctl_t *c)
     }
 
     if (checked == GH_INVALID) {
-        return report_errors(c, report, directory);
+        return ctl_check_report(c, &report->errors, directory);
     }
 
     if (checked != GH_OK) {
@@ -119,11 +116,10 @@ report_valid(ctl_t *c, const gh_policy_report_t *report, const char *directory,
 }
 
 
-static ctl_exit_t
-report_errors(const ctl_t *c, const gh_policy_report_t *report,
-              const char *directory)
+ctl_exit_t
+ctl_check_report(const ctl_t *c, const gh_policy_errors_t *errors,
+                 const char *directory)
 {
-    const gh_policy_errors_t *errors = &report->errors;
     size_t n = errors->n + errors->more;
 
     if (c->json) {

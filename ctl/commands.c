@@ -28,6 +28,20 @@ const ctl_command_t ctl_commands[] = {
             "tokens that nginx.conf does not have. Changes nothing.\n",
     },
     {
+        .group = "apply",
+        .run = ctl_apply,
+        .options = BIT(CTL_OPT_WAIT),
+        .usage = "[--wait=SPAN]",
+        .summary = "are the policies in force?",
+        .examples =
+            "gatehouse check && git pull && gatehouse apply\n"
+            "gatehouse apply --wait=60s        a large set takes longer\n",
+        .text =
+            "The gateway takes up what is in its directory by itself, about a second\n"
+            "after the last write. This checks it, waits until every worker decides by\n"
+            "it, and says which generation it is.\n",
+    },
+    {
         .group = "key",
         .name = "create",
         .run = ctl_key_create,

@@ -14,6 +14,7 @@
 
 
 static ctl_exit_t write_new(ctl_t *c, const gh_store_key_t *key);
+static void warn_root_key(ctl_t *c);
 static ctl_exit_t show(ctl_t *c, const gh_store_key_t *key, gh_str_t text,
                        const gh_store_key_t *old);
 static ctl_exit_t parse_overlap(const ctl_t *c, int64_t *span_s);
@@ -81,6 +82,29 @@ write_new(ctl_t *c, const gh_store_key_t *key)
 }
 
 
+/* Keys are hashed with the first root key of nginx.conf as it is now, which
+ * is not what the gateway has before it is reloaded. */
+static void
+warn_root_key(ctl_t *c)
+{
+    json_t *status = ctl_ask_status(c, false);
+    const char *theirs =
+        json_string_value(json_object_get(status, "root_key"));
+    char ours[17];
+
+    gh_secret_fingerprint(&c->secret, ours);
+
+    if (theirs != NULL && strcmp(theirs, ours) != 0) {
+        ctl_note(c,
+                 "the running gateway begins with another root key (%s, "
+                 "nginx.conf with %s): reload nginx if it refuses this key\n",
+                 ctl_plain(c, gh_str(theirs)), ours);
+    }
+
+    json_decref(status);
+}
+
+
 /* The key alone on stdout, so that KEY=$(gatehouse key create acme) is it. */
 static ctl_exit_t
 show(ctl_t *c, const gh_store_key_t *key, gh_str_t text,
@@ -91,6 +115,8 @@ show(ctl_t *c, const gh_store_key_t *key, gh_str_t text,
     ctl_note(c, "key %.*s of %.*s, expires: %s; it is shown this once only\n",
              (int) key->id.len, key->id.data, (int) key->consumer.len,
              key->consumer.data, ctl_when_utc(c, key->expires_at_s));
+
+    warn_root_key(c);
 
     if (old != NULL) {
         ctl_note(c, "key %.*s works until %s\n", (int) old->id.len,

@@ -13,8 +13,8 @@
 #define PAUSE_MS 50
 
 
-static int64_t wait_span(const ctl_t *c);
-static ctl_exit_t wait_for(ctl_t *c, const char *member, uint64_t number);
+static ctl_exit_t wait_for(ctl_t *c, const char *member, uint64_t number,
+                           int64_t end_s);
 static bool reached(const json_t *status, const char *member, uint64_t number,
                     size_t *workers, size_t *behind);
 
@@ -39,27 +39,38 @@ ctl_wait_check(const ctl_t *c)
 ctl_exit_t
 ctl_wait(ctl_t *c)
 {
-    return wait_for(c, "sequence", c->sequence);
+    return c->options[CTL_OPT_WAIT] == NULL
+               ? CTL_DONE
+               : wait_for(c, "sequence", c->sequence, ctl_wait_end(c));
 }
 
 
 ctl_exit_t
-ctl_wait_generation(ctl_t *c, uint64_t generation)
+ctl_wait_generation(ctl_t *c, uint64_t generation, int64_t end_s)
 {
-    return wait_for(c, "generation", generation);
+    return wait_for(c, "generation", generation, end_s);
+}
+
+
+int64_t
+ctl_wait_end(const ctl_t *c)
+{
+    const char *text = c->options[CTL_OPT_WAIT];
+    int64_t span_s = WAIT_S;
+
+    if (text != NULL && text[0] != '\0') {
+        (void) gh_duration_parse(gh_str(text), &span_s);
+    }
+
+    return (int64_t) time(NULL) + span_s;
 }
 
 
 static ctl_exit_t
-wait_for(ctl_t *c, const char *member, uint64_t number)
+wait_for(ctl_t *c, const char *member, uint64_t number, int64_t end_s)
 {
     struct timespec pause = { 0, PAUSE_MS * 1000000L };
     size_t workers = 0, behind = 0;
-    time_t end = time(NULL) + (time_t) wait_span(c);
-
-    if (c->options[CTL_OPT_WAIT] == NULL) {
-        return CTL_DONE;
-    }
 
     (void) fflush(stdout); /* the answer is true whatever comes */
 
@@ -76,7 +87,7 @@ wait_for(ctl_t *c, const char *member, uint64_t number)
             return CTL_DONE;
         }
 
-        if (time(NULL) >= end) {
+        if ((int64_t) time(NULL) >= end_s) {
             break;
         }
 
@@ -94,19 +105,6 @@ wait_for(ctl_t *c, const char *member, uint64_t number)
     }
 
     return CTL_PENDING;
-}
-
-
-static int64_t
-wait_span(const ctl_t *c)
-{
-    const char *text = c->options[CTL_OPT_WAIT];
-    int64_t span_s;
-
-    return text == NULL || text[0] == '\0'
-                   || gh_duration_parse(gh_str(text), &span_s) != GH_OK
-               ? WAIT_S
-               : span_s;
 }
 
 

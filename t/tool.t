@@ -2,7 +2,9 @@
 # and as the system meets it: whose it becomes, what it leaves behind.
 use Gatehouse::Test;
 
+use IO::Socket::INET;
 use JSON::PP qw(decode_json);
+use POSIX ();
 
 my $t = Gatehouse::Test->new(workers => 2, backends => [ 'blue', 'green' ])
                        ->plans(wide => '1000r/s')
@@ -172,6 +174,23 @@ wait_for(sub { ($t->tool('status'))[1] =~ /REFUSED.*broken\.json:1:/ }, 10,
 pass('a set of policies that was refused is in the status');
 $t->remove_policy('broken.json');
 
+# ---- apply -------------------------------------------------------------------------
+
+my $before = $t->generation;
+$t->write_policies('more.json' => { plans => { more => { limits => {
+    main => '5r/s' } } } });
+($status, $out) = $t->tool('apply', '--json');
+is($status, 0, 'a changed set is waited for');
+is(decode_json($out)->{generation}, $t->generation, '... until it is in force');
+cmp_ok($t->generation, '>', $before, '... as a new one');
+($status, $out, $err) = $t->tool('apply');
+is($status, 0, 'what is in force needs no waiting');
+like($err, qr/in force in 2 workers/, '... and is said to be');
+$t->write_policies('broken.json' => '{ "plans": { "x": 1 } }');
+answers(1, qr/broken\.json:1:\d+: /, 'apply');
+$t->remove_policy('broken.json');
+is(($t->tool('apply'))[0], 0, 'until it is mended');
+
 # ---- accepted, and nobody there to say that it is in force ---------------------------
 
 $t->stop;
@@ -180,6 +199,9 @@ $t->stop;
 is($status, 4, 'without a gateway a change is accepted, not in force');
 like($err, qr/written, but nobody could be asked/, '... which is said');
 answers(3, qr/does not answer/, 'status');
+$t->write_policies('late.json' => { plans => { late => { limits => {
+    main => '5r/s' } } } });
+answers(4, qr/is valid, but no gateway took it up yet/, 'apply', '--wait=1s');
 (undef, $out) = $t->tool('status', '--json');
 is(decode_json($out)->{result}, 'unavailable', '... to programs, too');
 my ($made, $key) = $t->tool('key', 'create', 'acme');
@@ -194,6 +216,36 @@ is($t->get('/', key => $key =~ s/\n//r)->status, 200,
 my $full = system '/bin/sh', '-c', '"$0" -c "$1" history >/dev/full 2>/dev/null',
                   Gatehouse::Test::build() . '/gatehouse', "$t->{dir}/nginx.conf";
 is($full >> 8, 3, 'an answer that does not fit on a disk is an error');
+
+# ---- what answers is not always a gateway -----------------------------------------------
+
+for my $case ([ '', 'nothing' ], [ "SSH-2.0\r\n", 'another protocol' ],
+              [ "HTTP/1.1 200 OK\r\n\r\nhello", 'another page' ],
+              [ "HTTP/1.1 200 OK\r\n\r\n" . '[' x 100_000, 'deep JSON' ],
+              [ "HTTP/1.1 404 Not Found\r\n\r\n", 'a refusal' ],
+              [ 'HTTP/1.1 200 OK', 'half an answer' ])
+{
+    my ($text, $name) = @$case;
+    my $port = answer_with($text);
+    $t->file('fake.conf', "http { gatehouse_store lmdb:$t->{dir}/state; "
+                        . "server { listen 127.0.0.1:$port; gatehouse_status; } }");
+    ($status, undef, $err) = run_tool('-c', "$t->{dir}/fake.conf", 'status');
+    is($status, 3, "$name instead of the status is no status");
+    like($err, qr/gateway/, '... which is said');
+    wait;
+}
+
+# ---- a root key that the gateway does not have yet ---------------------------------------
+
+$t->file('new.key', 'k' x 64 . "\n");
+$t->plant_secret('k' x 64);
+$t->file('rotated.conf', Gatehouse::Test::Logs::slurp("$t->{dir}/nginx.conf")
+         =~ s/(gatehouse_store)/gatehouse_secret file:new.key;\n$1/r);
+($status, $key, $err) = run_tool('-c', "$t->{dir}/rotated.conf", 'key', 'create',
+                                 'acme');
+$t->plant_secret($key =~ s/\n//r);
+like($err, qr/begins with another root key .*reload nginx/,
+     'a key that the gateway cannot know yet comes with a word');
 
 # ---- whose files -------------------------------------------------------------------------
 
@@ -232,6 +284,26 @@ sub answers {
     is($got, $expected, "\"gatehouse @arg\" exits with $expected");
     like($said, $why, '... and says why');
     return;
+}
+
+# A server that says that once, whatever it is asked; its port.
+sub answer_with {
+    my ($text) = @_;
+    my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or die "listen: $!\n";
+    my $port = $server->sockport;
+    my $pid  = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        alarm 30;
+        my $client = $server->accept;
+        sysread $client, my $asked, 65536;
+        print {$client} $text;
+        $client->flush;
+        close $client;
+        POSIX::_exit(0);
+    }
+    return $port;
 }
 
 sub run_tool {
