@@ -384,6 +384,7 @@ apply_take(gh_lmdb_batch_t *b, gh_write_t *w, const before_t *before)
 
     if (w->rc != GH_OK) {
         w->granted = 0;
+        w->left = left;
     }
 
     return err;

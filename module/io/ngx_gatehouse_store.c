@@ -438,10 +438,3 @@ ngx_gatehouse_store_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
 
     return store->backend->each(store, kind, each, ctx);
 }
-
-
-uint64_t
-ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store)
-{
-    return store->sequence;
-}

@@ -200,3 +200,10 @@ ngx_gatehouse_store_complain(ngx_gatehouse_store_t *store, ngx_uint_t level,
 
     ngx_log_error(level, store->log, 0, "gatehouse: %s", words);
 }
+
+
+uint64_t
+ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store)
+{
+    return store->sequence;
+}

@@ -329,8 +329,10 @@ a_counter_grants_no_more_than_its_limit(void **state)
     assert_int_equal(w.granted, 40);
     assert_int_equal(gh_test_write(db, &w), GH_OK);
     assert_int_equal(w.granted, 40);
+    assert_int_equal(w.left, 20);
     assert_int_equal(gh_test_write(db, &w), GH_OK);
     assert_int_equal(w.granted, 20);
+    assert_int_equal(w.left, 0);
     assert_int_equal(gh_test_write(db, &w), GH_OK);
     assert_int_equal(w.granted, 0);
     gh_test_assert_value(db, "month", "100");
