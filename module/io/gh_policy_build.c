@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #define CHECK_TRIES 5
 
 
@@ -77,6 +81,15 @@ gh_policy_build_destroy(gh_policy_build_t *b)
     gh_policy_listing_clear(&b->loaded);
     gh_secret_files_clear(&b->secrets);
     free(b);
+}
+
+
+void
+gh_policy_build_trim(void)
+{
+#ifdef __GLIBC__
+    (void) malloc_trim(0);
+#endif
 }
 
 

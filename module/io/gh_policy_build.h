@@ -34,6 +34,10 @@ typedef struct {
 gh_rc_t gh_policy_build_create(const gh_policy_build_conf_t *conf,
                                gh_policy_build_t **out);
 void gh_policy_build_destroy(gh_policy_build_t *b); /* NULL is fine */
+/* After a build or a destroy: gives what big sets needed back to the system,
+ * of which the C library would keep hundreds of megabytes (and a master would
+ * hand them to each worker). */
+void gh_policy_build_trim(void);
 
 /*
  * Reads and compiles everything and throws the image away: `nginx -t` and

@@ -302,6 +302,7 @@ attempt(gh_policy_watch_t *w)
     }
 
     tell(w, rc);
+    gh_policy_build_trim();
 }
 
 

@@ -50,6 +50,7 @@ ngx_gatehouse_policies_check(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc)
     }
 
     gh_policy_build_destroy(builder);
+    gh_policy_build_trim();
 
     return rc;
 }
