@@ -161,17 +161,18 @@ add_declared(ctl_t *c, gh_str_t id, ctl_change_t *change, gh_str_t *consumer,
         *consumer =
             gh_image_str(im, gh_image_consumer_at(im, key->consumer)->name);
 
-    } else if (*known || ctl_policies_compiled(c) != NULL
-               || c->setup.policies == NULL || id.len == 0
-               || id.len > GH_STORE_NAME_MAX)
+    } else if (*known || ctl_policies_in_force(c) != NULL
+               || ctl_policies_compiled(c) != NULL || c->setup.policies == NULL
+               || id.len == 0 || id.len > GH_STORE_NAME_MAX)
     {
         return CTL_DONE;
 
     } else {
         *known = true;
         ctl_note(c,
-                 "the policies in %s are not valid, so nobody can say "
-                 "whether they declare a key %s: it is revoked anyway\n",
+                 "the policies in %s are not valid and none are in force, so "
+                 "nobody can say whether they declare a key %s: it is "
+                 "revoked anyway\n",
                  c->setup.policies, ctl_plain(c, id));
     }
 

@@ -193,6 +193,21 @@ unlike($out, qr/bob/, 'of one consumer if asked');
 like($out, qr/their shop/, 'with notes');
 refused(qr/no consumer "nobody"/, 'key', 'list', 'nobody');
 
+# ---- when nobody knows what is declared ------------------------------------------
+
+# Given policies that nobody can read, neither in force nor in their files
+$t->stop;
+unlink glob "$t->{dir}/state/policies.*";
+$t->write_policies('broken.json' => '{');
+
+# Then a revocation is believed, a new key is not
+refused(qr/are not valid, and none are in force/, 'key', 'create', 'alice');
+($status, undef, $err) = $t->tool('key', 'revoke', 'anything');
+is($status, 0, 'a key can be revoked whatever the policies are');
+like($err, qr/nobody can say whether .* it is revoked anyway/, '... with a word');
+(undef, undef, $err) = $t->tool('key', 'list');
+like($err, qr/declared keys are not shown/, 'and a list says what it lacks');
+
 done_testing;
 
 
