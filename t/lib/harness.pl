@@ -138,7 +138,7 @@ sub command {
     my $name = basename($file, '.c');
 
     if ($kind eq 'unit') {
-        return [ 'timeout', '--foreground', '300', "$build/unit/$name" ];
+        return [ $^X, 't/lib/unit.pl', "$build/unit/$name" ];
     }
     if ($kind eq 'fuzz') {
         $name =~ s/^fuzz_//;

@@ -29,16 +29,18 @@ sub import {
 
 
 # Files of the project matching a pattern: those git knows and those it would
-# take. Without git (a tarball), what is there.
+# take. Without git (a tarball, or no git on this machine), what is there.
 sub files {
     my ($pattern) = @_;
     my @all = -e '.git'
-        ? split /\0/, `git ls-files -z --cached --others --exclude-standard`
-        : split /\n/, `find . -type f | sed 's,^./,,' | grep -v '^build'`;
+        ? split /\0/, `git ls-files -z -co --exclude-standard 2>/dev/null` : ();
     my %seen;
 
-    @all = grep { /$pattern/ && -f && !-l && !$seen{$_}++ } @all;
-    return sort @all;
+    @all = split /\0/, `find . -name .git -prune -o -type f -printf '%P\\0'`
+        if !@all;
+    @all = grep { /$pattern/ && !/^build/ && -f && !-l && !$seen{$_}++ } @all;
+    @all = sort @all;
+    return @all;
 }
 
 
