@@ -269,7 +269,7 @@ my $third = done('another key', qw(key create bob --id bob3 --wait));
 $t->plant_secret($third);
 is(who('/', key => $third), 'consumer:bob', 'served by') for 1 .. 4;
 done('revoked, nobody waits', qw(key revoke bob3));
-wait_for(sub { !grep { who('/', key => $third) ne '401' } 1 .. 8 }, 2,
+wait_for(sub { !grep { who('/', key => $third) ne '401' } 1 .. 8 }, 10,
          'the revocation to arrive');
 pass('F7: it holds everywhere soon');
 $t->journal_clear;

@@ -796,8 +796,8 @@ $t->journal_clear;
 refused('D33: a cached token where another issuer is asked for', $scoped,
         'token_issuer', '/stranger');
 
-my $brief = $es->sign(claims(exp => time + 2));
-is($t->get('/', token => $brief)->status, 200, 'D33: a token for two seconds');
+my $brief = $es->sign(claims(exp => time + 4));
+is($t->get('/', token => $brief)->status, 200, 'D33: a token for a few seconds');
 wait_for(sub { $t->get('/', token => $brief)->status == 401 }, 10,
          'the token to end');
 $t->journal_clear;
