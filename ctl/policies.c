@@ -12,6 +12,7 @@
 
 static bool upstream_known(void *ctx, gh_str_t name);
 static bool issuer_known(void *ctx, gh_str_t name);
+static gh_rc_t compile(ctl_t *c);
 static ctl_exit_t no_consumer(const ctl_t *c, const gh_image_t *im,
                               const char *name);
 
@@ -81,12 +82,11 @@ ctl_policies_in_force(ctl_t *c)
 }
 
 
+/* A million keys take seconds to compile, and a glance when they are what is
+ * in force. */
 const gh_image_t *
 ctl_policies_compiled(ctl_t *c)
 {
-    gh_policy_report_t *report;
-    gh_rc_t rc = GH_CONFLICT;
-
     if (c->compiled_image.base != NULL) {
         return &c->compiled_image;
     }
@@ -97,22 +97,31 @@ ctl_policies_compiled(ctl_t *c)
         return NULL;
     }
 
-    report = ctl_alloc(&c->arena, sizeof(*report));
-    c->build->report = report;
+    if (ctl_policies_in_force(c) != NULL
+        && gh_policy_build_is_current(c->build, false, NULL))
+    {
+        c->compiled_image = c->published;
+        return &c->compiled_image;
+    }
+
+    return compile(c) == GH_OK ? &c->compiled_image : NULL;
+}
+
+
+static gh_rc_t
+compile(ctl_t *c)
+{
+    gh_rc_t rc = GH_CONFLICT;
+
+    c->build->report = ctl_alloc(&c->arena, sizeof(gh_policy_report_t));
 
     for (unsigned i = 0; rc == GH_CONFLICT && i < 5; i++) {
         rc = gh_policy_build_image(c->build, 1, &c->compiled);
     }
 
-    if (rc != GH_OK) {
-        return NULL;
-    }
-
-    return gh_image_open(c->compiled.data, c->compiled.len, false,
-                         &c->compiled_image)
-                   == GH_OK
-               ? &c->compiled_image
-               : NULL;
+    return rc == GH_OK ? gh_image_open(c->compiled.data, c->compiled.len,
+                                       false, &c->compiled_image)
+                       : rc;
 }
 
 

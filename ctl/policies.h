@@ -17,7 +17,8 @@ gh_rc_t ctl_policies_builder(ctl_t *c, const char *directory,
  * none. After ctl_store_become_owner. */
 const gh_image_t *ctl_policies_in_force(ctl_t *c);
 
-/* The set in the directory, compiled now; NULL when it is not valid. */
+/* The set in the directory, compiled now unless it is the one in force; NULL
+ * when it is not valid. */
 const gh_image_t *ctl_policies_compiled(ctl_t *c);
 
 /* The one in force, else the compiled one, else a message and NULL. */
