@@ -2,7 +2,8 @@
 # an upstream of the configuration brings along (THREATS G8).
 use Gatehouse::Test timeout => 240;
 
-my $PRINCIPALS = $ENV{GH_CHOOSE_PRINCIPALS} || 2000;
+my $PRINCIPALS = $ENV{GH_CHOOSE_PRINCIPALS}
+                 || (Gatehouse::Test::slow() > 1 ? 2000 : 20_000);
 
 # Given services with a blue and a green deployment, and four workers that
 # share the work evenly
