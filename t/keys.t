@@ -280,6 +280,72 @@ sub state_of {
 
 
 {
+    # Given a set, and an issuer that has gone away since
+    my $idp = Gatehouse::Test::Provider->new(keys => [ $one ]);
+    my $t = gateway($idp, issuer => 'jwks_min_interval 1s;');
+    is(ask($t, $idp, $one), 200, 'the set is there');
+    $idp->stop;
+    select undef, undef, undef, 1.1;
+
+    # Then unknown kids are refused after one try, known ones are served
+    is(ask($t, $idp, $two), 401, 'an unknown kid: the try has failed');
+    is(ask($t, $idp, $two), 401, 'and is not repeated yet');
+    is(ask($t, $idp, $one), 200, 'a known one is served');
+    wait_for(sub { state_of($t)->{stale} }, 10, 'status');
+    pass('status says that the set is from before');
+}
+
+
+{
+    # Given a worker that fetches, and hangs with its provider
+    my $idp = Gatehouse::Test::Provider->new(keys => [ $one ]);
+    $idp->set('/keys', hang => 1);
+    my $t = gateway($idp);
+    wait_for(sub { $idp->asked }, 10, 'it was asked');
+    $idp->keys($one);
+
+    # When all workers are killed, it among them
+    $t->kill_worker(pid => $_) for $t->workers;
+
+    # Then another one takes it up
+    ok(wait_for(sub { ask($t, $idp, $one) == 200 }, 60, '200'),
+       'the attempt of a killed worker is made again');
+}
+
+
+{
+    # Given six issuers at one host that hangs, and one that does not
+    my $idp = Gatehouse::Test::Provider->new(keys => [ $one ]);
+    my $good = Gatehouse::Test::Provider->new(keys => [ $two ]);
+    my $host = $idp->issuer;
+    $idp->set("/k$_", hang => 1) for 1 .. 6;
+    my $t = Gatehouse::Test->new(workers => 1, policies => 0, http =>
+        join("\n", map { "gatehouse_token_issuer i$_ { audience api; "
+             . "issuer $host/$_; jwks_uri $host/k$_; }" } 1 .. 6)
+        . "\ngatehouse_token_issuer good { audience api; issuer "
+        . $good->issuer . "; }");
+    my $words = join ' ', map { "token=$_" } qw(i1 i2 i3 i4 i5 i6 good);
+    $t->start("gatehouse_bad_credentials off; location / { "
+              . "gatehouse_authenticate $words; proxy_pass http://echo; }");
+
+    # Then four of them wait for it, and nobody else does
+    ok(wait_for(sub { $t->get('/', token => token($good, $two))->status
+                      == 200 }, 10, 'good'), 'another issuer is served');
+    is(scalar(grep { m{^/k\d} } $idp->journal), 4,
+       'four calls are under way to one host, not six');
+
+    # When it answers again
+    $idp->set("/k$_", body => Gatehouse::Test::Token::jwks($one)) for 1 .. 6;
+    for my $n (1, 6) {
+        ok(wait_for(sub { $t->get('/', token => $one->sign(
+            { iss => "$host/$n", aud => 'api', sub => 'x',
+              exp => time + 60 }))->status == 200 }, 60, "issuer $n"),
+           "issuer $n is served");
+    }
+}
+
+
+{
     # Keys from files
     my $t = Gatehouse::Test->new(policies => 0);
     my $secret = 'a secret of more than 32 bytes, all told';

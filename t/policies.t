@@ -173,7 +173,7 @@ sub refusal {
     ) {
         my ($text, $says) = @$case;
         $t->write_policies('x.json' => $text);
-        like($t->conf_error(''), $says, "$text is refused");
+        like($t->conf_error(''), $says, $text =~ tr{\n}{ }r . ' is refused');
     }
     $t->remove_policy('x.json');
 
@@ -269,6 +269,89 @@ SKIP: {
     is(join(' ', sort keys %status), '200', 'every request is served');
     is($load->failed, 0, 'and none is lost');
     ok(!grep({ mappings($_) > 2 } $t->workers), 'images do not pile up');
+}
+
+
+{
+    # Given an image that was damaged while nginx was stopped
+    my $t = Gatehouse::Test->new(workers => 2);
+    my $alice = $t->consumer('alice');
+    $t->start($LOCATION);
+    is($t->get('/', key => $alice->key)->status, 200, 'all is well');
+    $t->stop;
+
+    my $image = $t->dir . '/state/policies.image';
+    open my $fh, '+<', $image or die "$image: $!";
+    seek $fh, 200, 0;
+    print $fh "\xff" x 8;
+    close $fh;
+
+    # Then a start makes it again before it serves anybody
+    $t->start;
+    is($t->get('/', key => $alice->key)->status, 200, 'made again at once');
+    is($t->get('/', key => 'gh_none')->status, 401, 'never open meanwhile');
+    like($t->error_log, qr/damaged or of another version/, 'and it is said');
+}
+
+
+{
+    # Given a request that an old worker still serves after a reload
+    my $t = Gatehouse::Test->new;
+    my $alice = $t->consumer('alice');
+    my $two = $LOCATION . <<'EOF';
+    location /more {
+        gatehouse_authenticate  api_key;
+        gatehouse_service       more;
+        proxy_pass              http://gatehouse;
+    }
+EOF
+    $t->start($LOCATION);
+
+    my $c = $t->connect;
+    $c->send_raw("GET /_delay/4000 HTTP/1.1\r\nHost: localhost\r\n"
+                 . 'X-API-Key: ' . $alice->key
+                 . "\r\nConnection: close\r\n\r\n");
+    wait_for(sub { $t->journal }, 10, 'the service has it');
+
+    # When the new configuration and the policies know another upstream
+    my $port = $t->port('more');
+    ok($t->reload(locations => $two,
+                  http => "upstream more { server 127.0.0.1:$port; }"),
+       'a reload');
+    $t->apply_policies('more.json' => { services => { more => {
+        default_version => 'v1', versions => { v1 => { deployments =>
+        { blue => { upstream => 'more' } } } } } } });
+
+    # Then the new worker has it, the old one keeps what it can use
+    is($t->get('/more', key => $alice->key)->status, 502,
+       'the new service is there, and nobody behind it');
+    is($c->read_response('GET')->status, 200, 'the old request is served');
+    like($t->error_log, qr/not taken up by this configuration/,
+         'the old worker says that it keeps the old set');
+    $t->allow_log(qr/upstream/);
+}
+
+
+{
+    # Given an image that is mapped on a thread (more than 8 MB)
+    my $t = Gatehouse::Test->new(workers => 2, debug => 0);
+    my $alice = $t->consumer('alice');
+    my %many = map { ("c$_" => { groups => [ 'x' x 50 . $_ ], email =>
+                     "consumer$_\@example.com", name => 'y' x 60 . $_ }) }
+               1 .. 40_000;
+    $t->{policies}{'many.json'} = { consumers => \%many };
+    $t->start($LOCATION);
+    ok(everywhere($t, $alice->key, 200), 'a big set');
+    cmp_ok(-s $t->dir . '/state/policies.image', '>', 8 * 1024 * 1024,
+           'of more than 8 MB');
+
+    my $bob = $t->consumer('bob');
+    ok(wait_for(sub { everywhere($t, $bob->key, 200) }, 20, 'bob'),
+       'a change of it comes into force');
+    ok(wait_for(sub { !grep { mappings($_) != 1 } $t->workers }, 20, 'maps'),
+       'and the old image is let go');
+    $t->apply_policies('n.json' => '{}');
+    ok($t->reload, 'a reload just after a change');
 }
 
 
