@@ -2,7 +2,7 @@
 use Gatehouse::Lint;
 
 my @tables = files(qr{^module/http/.*\.c$});
-my @names  = map { slurp($_) =~ /^\s*\{\s*ngx_string\("(gatehouse_\w+)"\)/mg }
+my @names  = map { slurp($_) =~ /\{\s*ngx_string\("(gatehouse_\w+)"\),\s*NGX_/g }
              @tables;
 my @tests  = files(qr{^t/[^/]+\.t$});
 my $tests  = join '', map { slurp($_) } @tests;

@@ -3,7 +3,7 @@
 use Gatehouse::Lint;
 
 my @tables = files(qr{^module/http/.*\.c$});
-my @names  = map { slurp($_) =~ /^\s*\{\s*ngx_string\("gatehouse_(\w+)"\)/mg }
+my @names  = map { slurp($_) =~ /\{\s*ngx_string\("gatehouse_(\w+)"\),\s*NGX_/g }
              @tables;
 my @pages  = files(qr{^docs/reference/.*\.md$});
 my %page   = map { m{([^/]+)\.md$} ? ($1 => $_) : () } @pages;
@@ -16,6 +16,12 @@ for my $part ('Syntax', 'Default', 'Context', 'Since') {
     clean("each page says \"$part\"", \@own,
           [ grep { slurp($_) !~ /\*\*$part:?\*\*/ } @own ]);
 }
+
+my @variables = map {
+    slurp($_) =~ /\{\s*ngx_string\("(gatehouse_\w+)"\),\s*NULL/g } @tables;
+my $docs = join '', map { slurp($_) } files(qr{^docs/.*\.md$});
+clean('each variable is in the docs', \@variables,
+      [ map { "\$$_" } grep { index($docs, "\$$_") < 0 } @variables ]);
 
 my %known = map { $_ => 1 } @names;
 my @conf  = files(qr{^(?:docs|conf|examples|README).*\.(?:md|conf)$});
