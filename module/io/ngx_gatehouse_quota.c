@@ -161,8 +161,14 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
             return GH_OK;
 
         case GH_QUOTA_LOW:
-            /* the next reservation is asked for while this one lasts */
-            (void) ngx_gatehouse_quota_ask(q, key, step.period, NULL);
+            /* the next reservation is asked for while this one lasts; of a
+             * small quota that would be its last requests, and other workers
+             * would find it used up before they are spent */
+
+            if (gh_quota_reservation(key->rule) > 1) {
+                (void) ngx_gatehouse_quota_ask(q, key, step.period, NULL);
+            }
+
             return GH_OK;
 
         case GH_QUOTA_EXHAUSTED:

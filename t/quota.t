@@ -1,0 +1,96 @@
+# Quotas of a day or a month: exact under four workers, kept over restarts
+# and crashes, bounded while the store is away (THREATS 4.1, 1.G).
+use Gatehouse::Test timeout => 240;
+
+# Given quotas large and small, and four workers
+my $t = Gatehouse::Test->new(workers => 4, debug => 0);
+$t->plans(month => '300r/month', small => '5r/day', kept => '40r/month');
+
+my %who = map { $_ => scalar $t->consumers(1, plan => $_) }
+          qw(month small kept);
+my $good  = $t->consumers(1, plan => 'month');
+
+$t->start(<<'EOF');
+    location / {
+        gatehouse_authenticate  api_key;
+        gatehouse_limit         plan;
+        proxy_pass              http://echo;
+    }
+    location /tight {
+        gatehouse_authenticate  api_key;
+        gatehouse_limit         plan;
+        gatehouse_limit         name=tight rate=1r/h burst=1;
+        proxy_pass              http://echo;
+    }
+EOF
+
+sub left { return ($_[0]->header('RateLimit') // '') =~ /;r=(\d+)/ ? $1 : -1 }
+
+sub served_of {
+    my ($key, $n) = @_;
+    return scalar grep { $_->status == 200 }
+           map { $t->get('/', key => $key) } 1 .. $n;
+}
+
+# When somebody spends a small one
+my @got = map { $t->get('/', key => $who{small}) } 1 .. 7;
+
+# Then it is exact, told, and ends with the day
+is(join(' ', map { $_->status } @got), '200 200 200 200 200 429 429',
+   'five a day are five');
+is(join(' ', map { left($_) } @got), '4 3 2 1 0 0 0', 'and counted down');
+like($got[0]->header('RateLimit-Policy'), qr/^"main";q=5;w=86400$/,
+     'the policy is told');
+my $until = 86400 - time % 86400;
+my $retry = $got[5]->header('Retry-After');
+cmp_ok(abs($retry - $until), '<=', 60, "until midnight, UTC ($retry s)");
+my ($line) = grep { $_->{status} == 429 } $t->decisions(7);
+is($line->{reason}, 'quota_exhausted', 'the log says which limit it was');
+
+# What another limit refused is not spent
+$t->get('/tight', key => $good) for 1 .. 8;
+is(left($t->get('/', key => $good)), 298, 'what was refused is given back');
+
+# Exact under four workers
+my $load = $t->load('/', key => $who{month}, clients => 16, seconds => 2)
+             ->wait;
+is($load->status(200), 300, 'of everything at once exactly 300 are served');
+is($load->failed, 0, 'and everybody is answered');
+is(join(' ', sort keys %{ { $load->status } }), '200 429', 'or refused');
+
+# A restart and a crash lose no spending
+is(served_of($who{kept}, 10), 10, 'ten of forty');
+$t->restart;
+is(served_of($who{kept}, 10), 10, 'ten more after a restart');
+$t->kill_worker for 1 .. 4;
+my $rest = served_of($who{kept}, 40);
+cmp_ok($rest, '<=', 20, "no more than the rest after a crash ($rest)");
+cmp_ok($rest, '>=', 18, 'and little is lost by it');
+$t->restart;
+is($t->get('/', key => $who{small})->status, 429,
+   'what is used up stays used up');
+is($t->get('/', key => $who{month})->status, 429, 'also the month');
+
+# While the store cannot be asked: a tenth, said to be so, and no 500
+my $u = Gatehouse::Test->new(workers => 4, debug => 0);
+$u->{store} = 'test:lmdb:' . $u->dir . '/state?seed=1&fail=100';
+$u->plans(anonymous => '100r/month');
+$u->start(<<'EOF');
+    location / {
+        gatehouse_authenticate  off;
+        gatehouse_limit         plan;
+        proxy_pass              http://echo;
+    }
+EOF
+my %status;
+$status{ $u->get('/', from => '127.0.0.2')->status }++ for 1 .. 30;
+is(join(' ', sort keys %status), '200 429',
+   'with the store away there is credit, and it ends');
+cmp_ok($status{200}, '<=', 11, 'a tenth of the amount and one');
+cmp_ok($status{200}, '>=', 10, 'which is given');
+is($u->get('/', from => '127.0.0.3')->status, 200, 'to each by itself');
+ok($u->status->{degraded}{limits}, '/status says that limits are degraded');
+cmp_ok($u->metric('gatehouse_degraded_since_seconds', what => 'limits'),
+       '>', 0, 'and so do the metrics');
+
+done_testing;
