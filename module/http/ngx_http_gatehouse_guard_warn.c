@@ -113,8 +113,8 @@ ngx_http_gatehouse_guard_returns(ngx_conf_t *cf,
 
     ngx_memzero(out, sizeof(ngx_http_gatehouse_returns_t));
 
-    rewrite = ngx_http_gatehouse_guard_conf_of(cf, place,
-                                               "ngx_http_rewrite_module");
+    rewrite =
+        ngx_http_gatehouse_guard_conf_of(cf, place, "ngx_http_rewrite_module");
     if (rewrite == NULL || rewrite->codes == NULL) {
         return;
     }

@@ -20,8 +20,8 @@ static ngx_int_t ngx_http_gatehouse_receive_clean(
 static ngx_int_t ngx_http_gatehouse_receive_drop(void *data,
                                                  ngx_table_elt_t *h);
 static ngx_int_t ngx_http_gatehouse_receive_hop(ngx_table_elt_t *h);
-static ngx_uint_t ngx_http_gatehouse_receive_is(ngx_str_t *s,
-                                                const char *word, size_t len);
+static ngx_uint_t ngx_http_gatehouse_receive_is(ngx_str_t *s, const char *word,
+                                                size_t len);
 static ngx_int_t ngx_http_gatehouse_receive_target(
     ngx_http_gatehouse_request_t *gr);
 static void ngx_http_gatehouse_receive_location(
@@ -82,8 +82,8 @@ ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
     ngx_http_gatehouse_receive_location(gr);
 
-    if (r->args.len != 0
-        && ngx_http_gatehouse_receive_mask(r, glcf) != NGX_OK) {
+    if (r->args.len != 0 && ngx_http_gatehouse_receive_mask(r, glcf) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
