@@ -352,6 +352,17 @@ EOF
        'and the old image is let go');
     $t->apply_policies('n.json' => '{}');
     ok($t->reload, 'a reload just after a change');
+
+    # When it is changed while nginx is stopped
+    $t->stop;
+    delete $t->{policies}{consumers}{alice};
+    my $carol = $t->consumer('carol');
+    $t->write_policies;
+    $t->start;
+
+    # Then no request is judged by what stood before
+    is($t->get('/', key => $alice->key)->status, 401, 'nobody of yesterday');
+    is($t->get('/', key => $carol->key)->status, 200, 'but of today');
 }
 
 
