@@ -276,6 +276,8 @@ sub state_of {
     # Then the one that stayed is answered by the old worker
     is($c->read_response('GET')->status, 503, 'an answer at the deadline');
     undef $c;
+    ok(wait_for(sub { $t->workers(all => 1) == 4 }, 30, 'old workers'),
+       'and the old workers end');
 }
 
 
