@@ -337,7 +337,7 @@ stop_while_stuck(void *ctx)
     gh_lmdb_job_t jobs[2] = { { 0 }, { 0 } }, *left = NULL;
     gh_lmdb_writer_t *w;
     unsigned stuck_ms = 0;
-    size_t waiting;
+    size_t waiting = 1;
 
     if (gh_lmdb_writer_start(&options, &w) != GH_OK) {
         return 1;
@@ -360,7 +360,7 @@ stop_while_stuck(void *ctx)
     jobs[1].write = gh_test_put("waiting", "v");
     (void) gh_lmdb_writer_put(w, &jobs[0]);
 
-    while (stuck_ms == 0) {
+    while (waiting > 0 || stuck_ms == 0) {
         gh_lmdb_writer_load(w, &waiting, &stuck_ms);
     }
 
