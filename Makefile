@@ -320,6 +320,7 @@ nginx-binary: module
 
 testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
          $(BUILD)/load
+	@! test -x t/lib/store-probe/build || t/lib/store-probe/build
 
 
 # Tests and measures; what these scripts need they build themselves.

@@ -143,6 +143,16 @@ sub workers {
 }
 
 
+# Workers that are shutting down.
+sub leaving {
+    my ($self) = @_;
+    return scalar grep {
+        Gatehouse::Test::Logs::slurp("/proc/$_/cmdline")
+            =~ /worker process is shutting/
+    } child_pids($self->{pid});
+}
+
+
 sub child_pids {
     my ($parent) = @_;
     open my $fh, '<', "/proc/$parent/task/$parent/children" or return;
@@ -192,13 +202,18 @@ sub kill_worker {
 }
 
 
-# Ends it; returns what was wrong with the way it ended, or undef.
+# Ends it; returns what was wrong with the way it ended, or undef. Workers of
+# an earlier configuration that are about to end may do so in peace: told to
+# stop at once, they would complain about what they still have open.
 sub stop {
     my ($self, $signal) = @_;
     my $pid = $self->{pid} or return;
-    my @all = $self->workers(all => 1);
     my $wrong;
 
+    my $peace = time + 3 * $self->{slow};
+    sleep 0.01 while $self->leaving && time < $peace;
+
+    my @all = $self->workers(all => 1);
     kill $signal || 'TERM', $pid;
     my $deadline = time + 10 * $self->{slow};
 
