@@ -341,6 +341,8 @@ bench:
 	@BUILD='$(BUILD)' t/bench/bench
 
 
+GH_USER ?= www-data
+
 install: all
 	install -d '$(DESTDIR)$(GH_PREFIX)/bin' '$(DESTDIR)$(GH_MODULES_PATH)' \
 	    '$(DESTDIR)$(GH_CONF_DIR)' '$(DESTDIR)$(GH_PREFIX)/share/gatehouse'
@@ -358,6 +360,10 @@ install: all
 	    || install -v -D -m 644 conf/gatehouse.bash-completion              \
 	       '$(DESTDIR)$(GH_PREFIX)/share/bash-completion/completions/gatehouse'
 	install -d -m 700 '$(DESTDIR)$(GH_STATE_DIR)'
+	@test -n '$(DESTDIR)' || ! id $(GH_USER) > /dev/null 2>&1               \
+	    || chown $(GH_USER) '$(GH_STATE_DIR)'
+	@echo "$(GH_STATE_DIR) must belong to the user of nginx's workers" \
+	      "($(GH_USER)? GH_USER=NAME)"
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan
