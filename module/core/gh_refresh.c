@@ -40,8 +40,19 @@ void
 gh_refresh_begin(gh_refresh_t *r, int64_t now_ms)
 {
     r->asked = 1;
+    r->under_way = 1;
     r->asked_ms = now_ms;
     r->due_ms = now_ms + GH_REFRESH_RETRY_MAX_MS;
+}
+
+
+void
+gh_refresh_lapse(gh_refresh_t *r)
+{
+    if (r->under_way) {
+        r->under_way = 0;
+        r->due_ms = r->asked_ms;
+    }
 }
 
 
@@ -53,6 +64,7 @@ gh_refresh_succeed(gh_refresh_t *r, const gh_refresh_rules_t *rules,
 
     r->fetched = 1;
     r->fetched_ms = r->asked ? r->asked_ms : now_ms;
+    r->under_way = 0;
     r->failures = 0;
     r->due_ms = now_ms + rules->refresh_ms - tenth
                 + (int64_t) (random % (uint64_t) (2 * tenth + 1));
@@ -71,6 +83,7 @@ gh_refresh_fail(gh_refresh_t *r, int64_t now_ms, uint64_t random)
         pause = GH_REFRESH_RETRY_MAX_MS;
     }
 
+    r->under_way = 0;
     r->failures++;
     r->due_ms = now_ms + (int64_t) (pause / 2 + random % (pause / 2 + 1));
 }

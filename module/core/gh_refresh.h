@@ -27,6 +27,7 @@ typedef struct {
     int64_t fetched_ms; /* when the last success was asked for */
     int64_t asked_ms;   /* the last attempt */
     int64_t due_ms;     /* when to ask by ourselves */
+    uint64_t under_way; /* 1: an attempt began and has not ended */
     uint64_t failures;  /* in a row */
 } gh_refresh_t;
 
@@ -41,9 +42,12 @@ bool gh_refresh_is_failing(const gh_refresh_t *r);
 bool gh_refresh_may_ask(const gh_refresh_t *r, const gh_refresh_rules_t *rules,
                         int64_t now_ms);
 
-/* An attempt begins; it ends with one of the two below. If its maker dies,
- * it is due again after 30 s. */
+/* An attempt begins; it ends with one of the two below. If neither is heard
+ * of, it is due again after 30 s. */
 void gh_refresh_begin(gh_refresh_t *r, int64_t now_ms);
+/* The maker of the attempt under way is gone: due at once. Outsiders still
+ * wait for their interval. */
+void gh_refresh_lapse(gh_refresh_t *r);
 /* random: any number, for a spread of a tenth. */
 void gh_refresh_succeed(gh_refresh_t *r, const gh_refresh_rules_t *rules,
                         int64_t now_ms, uint64_t random);

@@ -14,6 +14,7 @@
 
 
 static ngx_uint_t fetch_is_here(const ngx_gatehouse_keys_issuer_t *issuer);
+static ngx_uint_t fetch_is_lost(const ngx_gatehouse_keys_slot_t *slot);
 static ngx_uint_t fetch_may(const ngx_gatehouse_keys_issuer_t *issuer,
                             ngx_gatehouse_keys_cause_e cause, int64_t now);
 static ngx_int_t fetch_begin(ngx_gatehouse_keys_issuer_t *issuer,
@@ -52,7 +53,9 @@ ngx_gatehouse_keys_fetch(ngx_gatehouse_keys_issuer_t *issuer,
     }
 
     /* without a lock, and looked at again under it */
-    if (!fetch_may(issuer, cause, ngx_gatehouse_keys_now_ms())) {
+    if (!fetch_is_lost(issuer->slot)
+        && !fetch_may(issuer, cause, ngx_gatehouse_keys_now_ms()))
+    {
         return ngx_gatehouse_claimed(&issuer->slot->claim) ? NGX_BUSY
                                                            : NGX_DECLINED;
     }
@@ -96,6 +99,15 @@ fetch_is_here(const ngx_gatehouse_keys_issuer_t *issuer)
 }
 
 
+/* Who makes an attempt says that it has ended before it lets the claim go. */
+
+static ngx_uint_t
+fetch_is_lost(const ngx_gatehouse_keys_slot_t *slot)
+{
+    return slot->refresh.under_way && !ngx_gatehouse_claimed(&slot->claim);
+}
+
+
 static ngx_uint_t
 fetch_may(const ngx_gatehouse_keys_issuer_t *issuer,
           ngx_gatehouse_keys_cause_e cause, int64_t now)
@@ -118,6 +130,11 @@ fetch_begin(ngx_gatehouse_keys_issuer_t *issuer,
     int64_t now = ngx_gatehouse_keys_now_ms();
 
     ngx_gatehouse_keys_slot_lock(issuer->keys->zone);
+
+    /* with the claim in hand, an attempt under way has no maker any more */
+    if (issuer->slot->id == issuer->id) {
+        gh_refresh_lapse(&issuer->slot->refresh);
+    }
 
     may = issuer->slot->id == issuer->id && fetch_may(issuer, cause, now);
 

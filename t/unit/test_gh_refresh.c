@@ -172,6 +172,32 @@ an_attempt_whose_maker_died_is_due_again(void **state)
 
 
 static void
+an_attempt_that_is_known_to_be_lost_is_due_at_once(void **state)
+{
+    gh_refresh_t r = { 0 };
+
+    (void) state;
+
+    gh_refresh_begin(&r, T0);
+    gh_refresh_lapse(&r);
+    assert_true(gh_refresh_is_due(&r, T0));
+    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 1));
+    assert_false(gh_refresh_is_failing(&r));
+
+    /* one that has ended cannot be lost */
+    gh_refresh_begin(&r, T0);
+    gh_refresh_succeed(&r, &rules, T0, 0);
+    gh_refresh_lapse(&r);
+    assert_false(gh_refresh_is_due(&r, T0 + 60000));
+
+    gh_refresh_begin(&r, T0 + 60000);
+    gh_refresh_fail(&r, T0 + 60000, 0);
+    gh_refresh_lapse(&r);
+    assert_false(gh_refresh_is_due(&r, T0 + 60001));
+}
+
+
+static void
 what_was_restored_has_its_age_and_is_due(void **state)
 {
     gh_refresh_t r = { 0 };
@@ -206,6 +232,7 @@ main(void)
         cmocka_unit_test(
             outsiders_cause_one_attempt_per_interval_whatever_comes_of_it),
         cmocka_unit_test(an_attempt_whose_maker_died_is_due_again),
+        cmocka_unit_test(an_attempt_that_is_known_to_be_lost_is_due_at_once),
         cmocka_unit_test(what_was_restored_has_its_age_and_is_due),
     };
 
