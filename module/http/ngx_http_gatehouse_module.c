@@ -266,6 +266,7 @@ ngx_http_gatehouse_cycle_conf(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_gatehouse_init_module(ngx_cycle_t *cycle)
 {
+    ngx_core_conf_t *ccf;
     ngx_http_gatehouse_main_conf_t *gmcf;
 
     gmcf = ngx_http_gatehouse_cycle_conf(cycle);
@@ -273,6 +274,15 @@ ngx_http_gatehouse_init_module(ngx_cycle_t *cycle)
     if (gmcf == NULL || ngx_test_config) {
         return NGX_OK;
     }
+
+    /* without a `user` line its default is known only now */
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    gmcf->store_conf.user = ccf->user;
+    gmcf->store_conf.group = ccf->group;
+    gmcf->policies_conf.user = ccf->user;
+    gmcf->policies_conf.group = ccf->group;
 
     if (ngx_gatehouse_store_prepare(&gmcf->store_conf, cycle->log) != NGX_OK) {
         return NGX_ERROR;
