@@ -139,8 +139,7 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->authenticate, prev->authenticate, NULL);
 
     if (conf->own_authenticate && conf->authenticate->off
-        && !conf->own_authorize)
-    {
+        && !conf->own_authorize) {
         /* public on purpose: nobody is there whom rules could admit */
         conf->rule_lines = NULL;
 

@@ -468,8 +468,7 @@ ngx_gatehouse_quota_noted(ngx_gatehouse_quota_t *q,
     uint64_t left, word;
     gh_quota_verdict_t verdict;
 
-    word =
-        gh_cells_get(q->shm->quotas, key->hash ^ NGX_GATEHOUSE_QUOTA_LEFT);
+    word = gh_cells_get(q->shm->quotas, key->hash ^ NGX_GATEHOUSE_QUOTA_LEFT);
 
     (void) gh_quota_take_step(word, key->rule, period, 0, &verdict, &left);
 
