@@ -376,7 +376,7 @@ help:
 	@echo "make unit        unit tests only"
 	@echo "make t           t/*.t only"
 	@echo "make lint        the checks of the sources themselves"
-	@echo "make bench       measures, and writes docs/benchmark.md"
+	@echo "make bench       measures against bare nginx, and prints a table"
 	@echo "make fuzz        searches FUZZ_TIME=$(FUZZ_TIME) seconds per parser"
 	@echo "make install     DESTDIR=... honoured; ./configure --help for paths"
 	@echo "make clean       removes what was built"
