@@ -38,6 +38,7 @@ static bool walk_enter(walk_t *w, int fd);
 static void walk_entry(walk_t *w, int fd, const struct dirent *entry);
 static void walk_file(walk_t *w, const struct stat *st);
 static bool is_policy_name(const char *name);
+static bool is_schema(const char *name);
 static void complain(walk_t *w, const char *what, int error);
 static gh_str_t path_of(const walk_t *w);
 static int compare_files(const void *a, const void *b);
@@ -208,6 +209,9 @@ walk_entry(walk_t *w, int fd, const struct dirent *entry)
             complain(w, "cannot be looked at", ENOENT);
         }
 
+    } else if (S_ISDIR(st.st_mode) && is_schema(entry->d_name)) {
+        /* for editors: what "$schema" of a document names */
+
     } else if (S_ISDIR(st.st_mode)) {
         child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (child == -1) {
@@ -274,6 +278,13 @@ is_policy_name(const char *name)
     size_t len = strlen(name);
 
     return len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
+
+static bool
+is_schema(const char *name)
+{
+    return strcmp(name, "schema") == 0;
 }
 
 

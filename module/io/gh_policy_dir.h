@@ -1,10 +1,11 @@
 /*
  * A directory of policies as it stands on disk: which files make the set,
  * how each of them stood when it was looked at, and their bytes. Files are
- * *.json, in subdirectories too; names that begin with a dot are passed over,
- * symbolic links are followed, so that both a swapped "..data" (Kubernetes)
- * and a swapped directory are seen. Synchronous; for threads, the start of
- * nginx and the tool, never for an event loop.
+ * *.json, in subdirectories too; names that begin with a dot and directories
+ * named "schema" (JSON Schema for editors) are passed over, symbolic links are
+ * followed, so that both a swapped "..data" (Kubernetes) and a swapped
+ * directory are seen. Synchronous; for threads, the start of nginx and the
+ * tool, never for an event loop.
  */
 
 #ifndef GH_POLICY_DIR_H

@@ -150,6 +150,25 @@ names_that_begin_with_a_dot_are_passed_over(void **state)
 
 
 static void
+directories_named_schema_are_passed_over(void **state)
+{
+    (void) state;
+
+    write_file("a.json", "{}");
+    make_dir("schema");
+    write_file("schema/policies.json", "{ \"type\": \"object\" }");
+    make_dir("teams");
+    make_dir("teams/schema");
+    write_file("teams/schema/x.json", "{}");
+    write_file("teams/schema.json", "{}");
+    make_dir("schemas");
+    write_file("schemas/b.json", "{}");
+
+    assert_names("a.json schemas/b.json teams/schema.json");
+}
+
+
+static void
 swap_data(void)
 {
     make_dir("..2");
@@ -429,6 +448,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         STORY(json_files_are_listed_by_name_at_any_depth),
         STORY(names_that_begin_with_a_dot_are_passed_over),
+        STORY(directories_named_schema_are_passed_over),
         STORY(a_swapped_data_link_of_kubernetes_is_seen),
         STORY(a_swapped_directory_is_seen),
         STORY(every_change_is_seen_and_nothing_else),
