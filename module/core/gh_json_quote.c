@@ -6,9 +6,10 @@
 
 #include "gh_json.h"
 
+#include "gh_utf8.h"
+
 
 static size_t plain_run(gh_str_t s);
-static size_t decode(gh_str_t s, uint32_t *code);
 static bool hides(uint32_t code);
 static gh_rc_t add_escape(gh_buf_t *out, uint32_t code);
 
@@ -25,7 +26,7 @@ gh_json_quote(gh_str_t s, gh_buf_t *out)
         bool escape = false;
 
         if (n == 0) {
-            n = decode(s, &code);
+            n = gh_utf8_first(s, &code);
             escape = n == 0 || hides(code);
         }
 
@@ -62,49 +63,6 @@ plain_run(gh_str_t s)
            && s.data[n] != '"' && s.data[n] != '\\')
     {
         n++;
-    }
-
-    return n;
-}
-
-
-/*
- * The first code point of s and its length; 0 when it is not UTF-8
- * (RFC 3629: no second spelling, no surrogate, nothing above U+10FFFF).
- */
-static size_t
-decode(gh_str_t s, uint32_t *code)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-
-    unsigned char c = (unsigned char) s.data[0];
-    size_t n = c < 0x80   ? 1
-               : c < 0xc0 ? 0
-               : c < 0xe0 ? 2
-               : c < 0xf0 ? 3
-               : c < 0xf8 ? 4
-                          : 0;
-
-    if (n == 0 || n > s.len) {
-        return 0;
-    }
-
-    *code = n == 1 ? c : c & (0x7fu >> n);
-
-    for (size_t i = 1; i < n; i++) {
-        c = (unsigned char) s.data[i];
-
-        if ((c & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        *code = *code << 6 | (c & 0x3f);
-    }
-
-    if (*code < least[n] || *code > 0x10ffff
-        || (*code >= 0xd800 && *code < 0xe000))
-    {
-        return 0;
     }
 
     return n;
