@@ -26,7 +26,7 @@ say =
 endif
 
 .PHONY: all module tool run test unit units t testing nginx-binary fuzz \
-        replays lint check bench install clean help FORCE
+        replays lint check bench benching install clean help FORCE
 
 
 # Goals that need no configuration
@@ -317,6 +317,21 @@ nginx-binary: module
 	$(call say,NGINX,nginx)
 	+@$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGX) \
 	    -f objs/Makefile binary
+
+# What t/bench/bench needs beside the module: large policy sets, many tokens
+
+BENCH_PROGRAMS := $(BUILD)/bench/policy_scale $(BUILD)/bench/tokens
+
+-include $(wildcard $(patsubst %.o,%.d,\
+    $(call objects,$(wildcard t/bench/*.c))))
+
+$(BUILD)/bench/policy_scale: $(BUILD)/obj/t/bench/documents.o
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,LINK,$(@F)) $(LINK) -o $@ $(filter %.o,$^) $(ARCHIVES) $(LIBS)
+
+benching: module tool $(NGX_TEST) $(BENCH_PROGRAMS)
 
 testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
          $(BUILD)/load
