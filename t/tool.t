@@ -162,7 +162,7 @@ is($status, 0, 'a gateway that is ready');
 like($out, qr/\Agateway   ready;.* 2 workers\n/, '... is summed up');
 like($out, qr/^root key  [0-9a-f]{16} /m, '... with the root key, not to see');
 like($out, qr/^policies  generation \d+ /m, '... with its policies');
-like($out, qr/^store +lmdb, available/m, '... with its store');
+like($out, qr/^store +(?:lmdb|test), available;/m, '... with its store');
 (undef, $out) = $t->tool('status', '--json');
 $doc = decode_json($out);
 ok($doc->{ready}, 'a program is told that it is ready');

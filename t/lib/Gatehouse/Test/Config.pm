@@ -6,6 +6,22 @@ package Gatehouse::Test::Config;
 use strict;
 use warnings;
 
+# What the stories' store is: GH_TEST_STORE (make test STORE=test). Those about
+# one store itself name it in new(store => ...) and stay with it.
+my %STORE = (
+    lmdb => 'lmdb:%%DIR%%/state',
+    test => 'test:lmdb:%%DIR%%/state?seed=7&delay=5&late=10',
+);
+
+
+# The words for gatehouse_store, %%DIR%% in them.
+sub store_words {
+    my $name = $ENV{GH_TEST_STORE} || 'lmdb';
+    return $STORE{$name}
+        // die "no store \"$name\" to test with; there are: "
+               . join(' ', sort keys %STORE) . "\n";
+}
+
 
 sub write_file {
     my ($path, $text) = @_;
@@ -79,8 +95,8 @@ sub http_part {
         $text .= "gatehouse_policies $dir/policies;\n";
     }
     if ($t->has_directive('gatehouse_store') && $t->{store}) {
-        my $store = $t->{store} eq '1' ? "lmdb:$dir/state" : $t->{store};
-        $text .= "gatehouse_store $store;\n";
+        my $store = $t->{store} eq '1' ? store_words() : $t->{store};
+        $text .= 'gatehouse_store ' . ($store =~ s/%%DIR%%/$dir/gr) . ";\n";
     }
     if ($t->has_directive('gatehouse_log_json') && $t->{decisions}) {
         $text .= "log_format test_json escape=none '\$gatehouse_log_json';\n"
