@@ -47,7 +47,8 @@ bool gh_login_cookie_valid(gh_str_t cookie);
 
 /*
  * Seals the login, bound to the cookie by a MAC inside; appends base64url.
- * nonce: 12 random bytes. GH_TOO_LONG, GH_ABSENT (no root key), GH_NOMEM.
+ * nonce: 12 random bytes. GH_TOO_LONG, GH_ABSENT (no root key), GH_INVALID
+ * (no provider, or no cookie of ours), GH_NOMEM.
  */
 gh_rc_t gh_login_seal(const gh_secret_t *secret, const gh_login_t *login,
                       gh_str_t cookie, const uint8_t nonce[12], gh_buf_t *out);
@@ -74,8 +75,8 @@ gh_rc_t gh_login_proofs(const gh_secret_t *secret, gh_str_t cookie,
  * query) or, of a parameter, what it claims to be. Only a path of our own
  * origin passes: begins with one '/', no second '/' or '\' after it, no
  * backslash, control byte, byte above 0x7e or space anywhere, no encoded
- * form of these at its head, at most GH_LOGIN_TARGET_MAX. Anything else is
- * "/". The result is borrowed.
+ * form of these or of '%' at its head, no dot segments, at most
+ * GH_LOGIN_TARGET_MAX. Anything else is "/". The result is borrowed.
  */
 gh_str_t gh_login_target(gh_str_t target);
 
