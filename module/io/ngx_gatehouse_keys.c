@@ -23,11 +23,11 @@ static ngx_gatehouse_keys_issuer_t *keys_issuer(
 static void keys_attach(ngx_gatehouse_keys_issuer_t *issuer);
 static ngx_uint_t keys_usable(ngx_gatehouse_keys_issuer_t *issuer);
 static void keys_sync(ngx_gatehouse_keys_issuer_t *issuer);
+static void keys_sync_metadata(ngx_gatehouse_keys_issuer_t *issuer);
 static gh_rc_t keys_wait(ngx_gatehouse_keys_issuer_t *issuer,
-                         ngx_gatehouse_keys_waiter_t *waiter);
+                         ngx_gatehouse_waiter_t *waiter);
 static void keys_poll(ngx_event_t *ev);
 static void keys_woken(ngx_event_t *ev);
-static void keys_unlink(ngx_queue_t *waiters);
 static void keys_close_issuer(ngx_gatehouse_keys_issuer_t *issuer);
 
 
@@ -155,7 +155,10 @@ keys_close_issuer(ngx_gatehouse_keys_issuer_t *issuer)
 {
     ngx_gatehouse_keys_fetch_cancel(issuer);
     ngx_gatehouse_keys_restore_cancel(issuer);
-    keys_unlink(&issuer->waiters);
+
+    while (!ngx_queue_empty(&issuer->waiters)) {
+        (void) ngx_gatehouse_waiter_first(&issuer->waiters);
+    }
 
     if (issuer->poll.timer_set) {
         ngx_del_timer(&issuer->poll);
@@ -167,19 +170,10 @@ keys_close_issuer(ngx_gatehouse_keys_issuer_t *issuer)
 
     gh_jwks_destroy(issuer->set);
     issuer->set = NULL;
-}
 
-
-static void
-keys_unlink(ngx_queue_t *waiters)
-{
-    ngx_queue_t *q;
-    ngx_gatehouse_keys_waiter_t *waiter;
-
-    while (!ngx_queue_empty(waiters)) {
-        q = ngx_queue_head(waiters);
-        waiter = ngx_queue_data(q, ngx_gatehouse_keys_waiter_t, queue);
-        ngx_gatehouse_keys_cancel(waiter);
+    if (issuer->provider_version != 0) {
+        gh_provider_clear(&issuer->provider);
+        issuer->provider_version = 0;
     }
 }
 
@@ -223,7 +217,7 @@ keys_attach(ngx_gatehouse_keys_issuer_t *issuer)
 gh_rc_t
 ngx_gatehouse_keys_get(ngx_gatehouse_keys_t *keys,
                        ngx_gatehouse_keys_source_t *source, gh_jwks_t **set,
-                       uint64_t *version, ngx_gatehouse_keys_waiter_t *waiter)
+                       uint64_t *version, ngx_gatehouse_waiter_t *waiter)
 {
     ngx_int_t rc;
     ngx_gatehouse_keys_issuer_t *issuer;
@@ -260,6 +254,83 @@ ngx_gatehouse_keys_get(ngx_gatehouse_keys_t *keys,
 }
 
 
+gh_rc_t
+ngx_gatehouse_keys_metadata(ngx_gatehouse_keys_t *keys,
+                            ngx_gatehouse_keys_source_t *source,
+                            const gh_provider_t **provider,
+                            ngx_gatehouse_keys_waiter_t *waiter)
+{
+    ngx_int_t rc;
+    ngx_gatehouse_keys_issuer_t *issuer;
+
+    issuer = keys_issuer(keys, source);
+
+    if (issuer == NULL || issuer->slot == NULL) {
+        return GH_UNAVAILABLE;
+    }
+
+    keys_sync_metadata(issuer);
+
+    if (issuer->provider_version == 0) {
+        rc = ngx_gatehouse_keys_fetch(issuer, NGX_GATEHOUSE_KEYS_DUE);
+
+        if (rc == NGX_OK || rc == NGX_BUSY) {
+            return keys_wait(issuer, waiter);
+        }
+
+        keys_sync_metadata(issuer);
+
+        if (issuer->provider_version == 0) {
+            return GH_UNAVAILABLE;
+        }
+    }
+
+    *provider = &issuer->provider;
+
+    return GH_OK;
+}
+
+
+static void
+keys_sync_metadata(ngx_gatehouse_keys_issuer_t *issuer)
+{
+    gh_rc_t rc;
+    gh_str_t text;
+    uint64_t version;
+    const char *why;
+    gh_provider_t provider;
+
+    if (issuer->slot->metadata.version == issuer->provider_version) {
+        return;
+    }
+
+    rc = ngx_gatehouse_keys_slot_copy(issuer, &issuer->slot->metadata, &text,
+                                      &version);
+
+    if (rc == GH_CONFLICT) {
+        keys_attach(issuer);
+    }
+
+    if (rc != GH_OK) {
+        return;
+    }
+
+    rc = gh_provider_parse(text, issuer->source->metadata, &provider, &why);
+    ngx_free((void *) (uintptr_t) text.data);
+
+    if (rc != GH_OK) {
+        return;
+    }
+
+    if (issuer->provider_version != 0) {
+        gh_provider_clear(&issuer->provider);
+    }
+
+    issuer->provider = provider;
+    issuer->provider_version = version;
+}
+
+
 static ngx_gatehouse_keys_issuer_t *
 keys_issuer(ngx_gatehouse_keys_t *keys,
             const ngx_gatehouse_keys_source_t *source)
@@ -279,7 +350,7 @@ keys_issuer(ngx_gatehouse_keys_t *keys,
 static ngx_uint_t
 keys_usable(ngx_gatehouse_keys_issuer_t *issuer)
 {
-    if (issuer->slot != NULL && issuer->slot->version != issuer->version) {
+    if (issuer->slot != NULL && issuer->slot->set.version != issuer->version) {
         keys_sync(issuer);
     }
 
@@ -299,8 +370,8 @@ keys_sync(ngx_gatehouse_keys_issuer_t *issuer)
     uint64_t version;
     gh_jwks_t *set;
 
-    rc = ngx_gatehouse_keys_slot_copy(issuer->keys->zone, issuer->slot,
-                                      issuer->id, &text, &version);
+    rc = ngx_gatehouse_keys_slot_copy(issuer, &issuer->slot->set, &text,
+                                      &version);
 
     if (rc == GH_CONFLICT) {
         keys_attach(issuer);
@@ -324,7 +395,7 @@ keys_sync(ngx_gatehouse_keys_issuer_t *issuer)
 gh_rc_t
 ngx_gatehouse_keys_unknown_kid(ngx_gatehouse_keys_t *keys,
                                ngx_gatehouse_keys_source_t *source,
-                               ngx_gatehouse_keys_waiter_t *waiter)
+                               ngx_gatehouse_waiter_t *waiter)
 {
     ngx_int_t rc;
     ngx_gatehouse_keys_issuer_t *issuer;
@@ -335,7 +406,7 @@ ngx_gatehouse_keys_unknown_kid(ngx_gatehouse_keys_t *keys,
         return GH_DENIED;
     }
 
-    if (issuer->slot->version != issuer->version) {
+    if (issuer->slot->set.version != issuer->version) {
         /* what was looked at is not the newest set */
         (void) keys_wait(issuer, waiter);
         ngx_gatehouse_keys_wake(issuer);
@@ -355,8 +426,7 @@ ngx_gatehouse_keys_unknown_kid(ngx_gatehouse_keys_t *keys,
  */
 
 static gh_rc_t
-keys_wait(ngx_gatehouse_keys_issuer_t *issuer,
-          ngx_gatehouse_keys_waiter_t *waiter)
+keys_wait(ngx_gatehouse_keys_issuer_t *issuer, ngx_gatehouse_waiter_t *waiter)
 {
     if (waiter == NULL) {
         return GH_AGAIN;
@@ -366,26 +436,13 @@ keys_wait(ngx_gatehouse_keys_issuer_t *issuer,
         issuer->ended = issuer->slot->ended;
     }
 
-    if (!waiter->linked) {
-        ngx_queue_insert_tail(&issuer->waiters, &waiter->queue);
-        waiter->linked = 1;
-    }
+    ngx_gatehouse_waiter_link(&issuer->waiters, waiter);
 
     if (!issuer->poll.timer_set) {
         ngx_add_timer(&issuer->poll, KEYS_POLL_MS);
     }
 
     return GH_AGAIN;
-}
-
-
-void
-ngx_gatehouse_keys_cancel(ngx_gatehouse_keys_waiter_t *waiter)
-{
-    if (waiter->linked) {
-        ngx_queue_remove(&waiter->queue);
-        waiter->linked = 0;
-    }
 }
 
 
@@ -425,9 +482,9 @@ ngx_gatehouse_keys_wake(ngx_gatehouse_keys_issuer_t *issuer)
 static void
 keys_woken(ngx_event_t *ev)
 {
-    ngx_queue_t woken, *q;
+    ngx_queue_t woken;
     ngx_gatehouse_keys_issuer_t *issuer = keys_event_data(ev);
-    ngx_gatehouse_keys_waiter_t *waiter;
+    ngx_gatehouse_waiter_t *waiter;
 
     if (ngx_queue_empty(&issuer->waiters)) {
         return;
@@ -438,11 +495,7 @@ keys_woken(ngx_event_t *ev)
     ngx_queue_init(&issuer->waiters);
 
     while (!ngx_queue_empty(&woken)) {
-        q = ngx_queue_head(&woken);
-        ngx_queue_remove(q);
-
-        waiter = ngx_queue_data(q, ngx_gatehouse_keys_waiter_t, queue);
-        waiter->linked = 0;
+        waiter = ngx_gatehouse_waiter_first(&woken);
         waiter->handler(waiter->data);
     }
 }

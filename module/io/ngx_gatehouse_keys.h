@@ -1,16 +1,18 @@
 /*
- * Key sets of token issuers for the whole node: from a file, or over https
- * with background refresh, one fetch at a time per issuer and node, a bound on
- * refreshes that unknown kids ask for, the last good set kept in the store.
+ * Key sets of token issuers, and metadata of providers, for the whole node:
+ * from a file, or over https with background refresh, one fetch at a time per
+ * issuer and node, a bound on refreshes that unknown kids ask for, what was
+ * good last kept in the store.
  */
 
 #ifndef NGX_GATEHOUSE_KEYS_H
 #define NGX_GATEHOUSE_KEYS_H
 
-#include "gh_jwk.h"
+#include "gh_provider.h"
 #include "ngx_gatehouse_fetch.h"
 #include "ngx_gatehouse_shm.h"
 #include "ngx_gatehouse_store.h"
+#include "ngx_gatehouse_waiter.h"
 
 
 /* One issuer's source of keys, from configuration. */
@@ -24,18 +26,16 @@ typedef struct {
     ngx_msec_t refresh;      /* 1 h */
     ngx_msec_t min_interval; /* 30 s: unknown kids */
     ngx_msec_t stale_max;    /* 24 h: age up to which a set is used */
-    gh_jwks_t *fixed;        /* of a file or secret; owned by the cycle */
-    ngx_uint_t index;        /* of all issuers */
+    const gh_provider_rules_t *metadata; /* what a provider's may say; NULL:
+                                            only keys are wanted */
+    gh_jwks_t *fixed; /* of a file or secret; owned by the cycle */
+    ngx_uint_t index; /* of all issuers */
 } ngx_gatehouse_keys_source_t;
 
 typedef struct ngx_gatehouse_keys_s ngx_gatehouse_keys_t;
 
-typedef struct {
-    ngx_queue_t queue;
-    void (*handler)(void *data);
-    void *data;
-    unsigned linked : 1;
-} ngx_gatehouse_keys_waiter_t;
+typedef ngx_gatehouse_waiter_t ngx_gatehouse_keys_waiter_t;
+#define ngx_gatehouse_keys_cancel ngx_gatehouse_waiter_cancel
 
 
 /* Reads the file or secret of a source; a message for nginx -t or NULL. */
@@ -61,7 +61,17 @@ void ngx_gatehouse_keys_close(ngx_gatehouse_keys_t *keys);
 gh_rc_t ngx_gatehouse_keys_get(ngx_gatehouse_keys_t *keys,
                                ngx_gatehouse_keys_source_t *source,
                                gh_jwks_t **set, uint64_t *version,
-                               ngx_gatehouse_keys_waiter_t *waiter);
+                               ngx_gatehouse_waiter_t *waiter);
+
+/*
+ * What a provider says about itself, of a source that has rules for it. As
+ * above; *provider is borrowed until the next event. However old it is, the
+ * last that was good is used.
+ */
+gh_rc_t ngx_gatehouse_keys_metadata(ngx_gatehouse_keys_t *keys,
+                                    ngx_gatehouse_keys_source_t *source,
+                                    const gh_provider_t **provider,
+                                    ngx_gatehouse_keys_waiter_t *waiter);
 
 /*
  * A token named a kid that the set lacks. GH_AGAIN: a refresh was started or
@@ -70,8 +80,7 @@ gh_rc_t ngx_gatehouse_keys_get(ngx_gatehouse_keys_t *keys,
  */
 gh_rc_t ngx_gatehouse_keys_unknown_kid(ngx_gatehouse_keys_t *keys,
                                        ngx_gatehouse_keys_source_t *source,
-                                       ngx_gatehouse_keys_waiter_t *waiter);
-void ngx_gatehouse_keys_cancel(ngx_gatehouse_keys_waiter_t *waiter);
+                                       ngx_gatehouse_waiter_t *waiter);
 
 /* For status and metrics. */
 typedef struct {

@@ -8,6 +8,7 @@
 #include "ngx_gatehouse_keys_inner.h"
 
 #include "gh_discovery.h"
+#include "gh_provider.h"
 
 /* Two calls, and time to spare; the holder's death ends it at once. */
 #define FETCH_CLAIM_MS (2 * NGX_GATEHOUSE_FETCH_TOTAL_MS + 2000)
@@ -27,6 +28,9 @@ static ngx_int_t fetch_discovery(ngx_gatehouse_keys_issuer_t *issuer);
 static void fetch_done(ngx_gatehouse_fetch_t *f);
 static ngx_int_t fetch_discovered(ngx_gatehouse_keys_issuer_t *issuer,
                                   const ngx_gatehouse_fetch_t *f);
+static gh_rc_t fetch_read(ngx_gatehouse_keys_issuer_t *issuer,
+                          const ngx_gatehouse_fetch_t *f, gh_buf_t *uri,
+                          const char **why);
 static ngx_int_t fetch_set(ngx_gatehouse_keys_issuer_t *issuer,
                            const ngx_gatehouse_fetch_t *f);
 static ngx_int_t fetch_publish(ngx_gatehouse_keys_issuer_t *issuer,
@@ -70,7 +74,7 @@ ngx_gatehouse_keys_fetch(ngx_gatehouse_keys_issuer_t *issuer,
         return rc;
     }
 
-    if (issuer->source->jwks_uri.len > 0) {
+    if (issuer->source->jwks_uri.len > 0 && issuer->source->metadata == NULL) {
         issuer->discovering = 0;
         return fetch_call(issuer, fetch_str(&issuer->source->jwks_uri),
                           GH_JWKS_BYTES_MAX);
@@ -214,8 +218,9 @@ fetch_create(const ngx_gatehouse_keys_issuer_t *issuer, gh_str_t url)
     }
 
     /* http only where the configuration itself says http */
-    base = (issuer->source->jwks_uri.len > 0) ? &issuer->source->jwks_uri
-                                              : &issuer->source->issuer;
+    base = (issuer->source->jwks_uri.len > 0 && !issuer->discovering)
+               ? &issuer->source->jwks_uri
+               : &issuer->source->issuer;
 
     f->allow_loopback_http = gh_str_starts(fetch_str(base), GH_STR("http:"));
     f->handler = fetch_done;
@@ -258,11 +263,7 @@ fetch_discovered(ngx_gatehouse_keys_issuer_t *issuer,
     ngx_gatehouse_keys_slot_t *slot = issuer->slot;
 
     if (f->rc == GH_OK && f->status == 200) {
-        if (gh_discovery_keys((gh_str_t){ f->body, f->body_len },
-                              fetch_str(&issuer->source->issuer),
-                              f->allow_loopback_http, &uri, &why)
-            != GH_OK)
-        {
+        if (fetch_read(issuer, f, &uri, &why) != GH_OK) {
             return fetch_fail(issuer, "the discovery document", why);
         }
     }
@@ -287,6 +288,60 @@ fetch_discovered(ngx_gatehouse_keys_issuer_t *issuer,
     issuer->discovering = 0;
 
     return fetch_call(issuer, gh_buf_str(&uri), GH_JWKS_BYTES_MAX);
+}
+
+
+/* Where the keys are; of a provider, all that it says is published. */
+
+static gh_rc_t
+fetch_read(ngx_gatehouse_keys_issuer_t *issuer, const ngx_gatehouse_fetch_t *f,
+           gh_buf_t *uri, const char **why)
+{
+    gh_rc_t rc;
+    gh_str_t document = { f->body, f->body_len };
+    gh_provider_t provider;
+    ngx_gatehouse_keys_slot_t *slot = issuer->slot;
+    const ngx_gatehouse_keys_source_t *source = issuer->source;
+
+    if (source->metadata == NULL) {
+        return gh_discovery_keys(document, fetch_str(&source->issuer),
+                                 f->allow_loopback_http, uri, why);
+    }
+
+    rc = gh_provider_parse(document, source->metadata, &provider, why);
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    rc = gh_buf_add(uri, (source->jwks_uri.len > 0)
+                             ? fetch_str(&source->jwks_uri)
+                             : provider.jwks_uri);
+    gh_provider_clear(&provider);
+
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    ngx_gatehouse_keys_slot_lock(issuer->keys->zone);
+
+    rc = GH_CONFLICT;
+
+    if (slot->id == issuer->id) {
+        rc = ngx_gatehouse_keys_slot_put(issuer->keys->zone, &slot->metadata,
+                                         document);
+    }
+
+    ngx_gatehouse_keys_slot_unlock(issuer->keys->zone);
+
+    if (rc != GH_OK) {
+        *why = "shared memory has no room for it; raise gatehouse_memory";
+        return rc;
+    }
+
+    ngx_gatehouse_keys_keep(issuer, GH_KIND_METADATA, document,
+                            (int64_t) ngx_time());
+
+    return GH_OK;
 }
 
 
@@ -336,7 +391,7 @@ fetch_publish(ngx_gatehouse_keys_issuer_t *issuer, gh_str_t text,
     ngx_gatehouse_keys_slot_lock(issuer->keys->zone);
 
     if (slot->id == issuer->id) {
-        rc = ngx_gatehouse_keys_slot_put(issuer->keys->zone, slot, text);
+        rc = ngx_gatehouse_keys_slot_put(issuer->keys->zone, &slot->set, text);
     }
 
     if (rc == GH_OK) {
@@ -363,7 +418,7 @@ fetch_publish(ngx_gatehouse_keys_issuer_t *issuer, gh_str_t text,
                   "gatehouse: %uL keys of issuer \"%V\" fetched", keys,
                   &issuer->source->name);
 
-    ngx_gatehouse_keys_keep(issuer, text, now_s);
+    ngx_gatehouse_keys_keep(issuer, GH_KIND_KEYS, text, now_s);
     fetch_end(issuer);
 
     return NGX_OK;
@@ -386,7 +441,7 @@ fetch_fail(ngx_gatehouse_keys_issuer_t *issuer, const char *what,
             level = NGX_LOG_ERR;
         }
 
-        have = slot->version != 0;
+        have = slot->set.version != 0;
         gh_refresh_fail(&slot->refresh, ngx_gatehouse_keys_now_ms(),
                         (uint64_t) ngx_random());
         slot->failures++;

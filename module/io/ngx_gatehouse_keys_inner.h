@@ -9,7 +9,7 @@
 #include "ngx_gatehouse_keys_slot.h"
 
 
-typedef struct {
+struct ngx_gatehouse_keys_issuer_s {
     ngx_gatehouse_keys_t *keys;
     ngx_gatehouse_keys_source_t *source;
     gh_refresh_rules_t rules;
@@ -19,6 +19,9 @@ typedef struct {
     gh_jwks_t *set; /* parsed here, of `version` */
     uint64_t version;
 
+    gh_provider_t provider; /* the same of the metadata */
+    uint64_t provider_version;
+
     ngx_queue_t waiters;
     uint64_t ended; /* the slot's, when the first of them was linked */
     ngx_event_t wake, poll;
@@ -26,9 +29,10 @@ typedef struct {
 
     ngx_gatehouse_fetch_t *fetch; /* the attempt is ours */
     ngx_gatehouse_store_op_t *restoring;
+    gh_kind_t restoring_kind; /* the metadata first, then the set */
     unsigned discovering : 1; /* fetch asks for the discovery document */
     unsigned restored : 1;    /* the store was asked and has answered */
-} ngx_gatehouse_keys_issuer_t;
+};
 
 struct ngx_gatehouse_keys_s {
     ngx_cycle_t *cycle;
@@ -63,9 +67,11 @@ void ngx_gatehouse_keys_fetch_cancel(ngx_gatehouse_keys_issuer_t *issuer);
 /* Asks the store for the last good set, if there is none yet. */
 void ngx_gatehouse_keys_restore(ngx_gatehouse_keys_issuer_t *issuer);
 void ngx_gatehouse_keys_restore_cancel(ngx_gatehouse_keys_issuer_t *issuer);
-/* Gives the store a set that was just fetched; nobody waits for it. */
+/* Gives the store what was just fetched, a set (GH_KIND_KEYS) or metadata
+ * (GH_KIND_METADATA); nobody waits for it. */
 void ngx_gatehouse_keys_keep(ngx_gatehouse_keys_issuer_t *issuer,
-                             gh_str_t text, int64_t fetched_at_s);
+                             gh_kind_t kind, gh_str_t text,
+                             int64_t fetched_at_s);
 
 /* Calls the waiters back, from a posted event. */
 void ngx_gatehouse_keys_wake(ngx_gatehouse_keys_issuer_t *issuer);

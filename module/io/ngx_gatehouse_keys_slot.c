@@ -2,7 +2,7 @@
  * The table of key sets in shared memory, made by whoever comes first.
  */
 
-#include "ngx_gatehouse_keys_slot.h"
+#include "ngx_gatehouse_keys_inner.h"
 
 #define SLOT_UNUSED_MS (24 * 3600 * 1000)
 
@@ -22,6 +22,7 @@ ngx_gatehouse_keys_slot_id(const ngx_gatehouse_shm_t *shm,
     id = slot_hash(shm, &source->issuer);
     id = id * 31 + slot_hash(shm, &source->jwks_uri);
     id = id * 31 + slot_hash(shm, &source->ca_file);
+    id = id * 31 + (source->metadata != NULL);
 
     return (id != 0) ? id : 1;
 }
@@ -120,8 +121,14 @@ slot_choose(ngx_gatehouse_keys_slot_t *table, uint64_t id)
 static void
 slot_clear(ngx_shm_zone_t *zone, ngx_gatehouse_keys_slot_t *slot)
 {
-    if (slot->text != NULL) {
-        ngx_slab_free_locked(ngx_gatehouse_shm_pool(zone), slot->text);
+    ngx_slab_pool_t *pool = ngx_gatehouse_shm_pool(zone);
+
+    if (slot->set.text != NULL) {
+        ngx_slab_free_locked(pool, slot->set.text);
+    }
+
+    if (slot->metadata.text != NULL) {
+        ngx_slab_free_locked(pool, slot->metadata.text);
     }
 
     ngx_memzero(slot, sizeof(ngx_gatehouse_keys_slot_t));
@@ -129,16 +136,17 @@ slot_clear(ngx_shm_zone_t *zone, ngx_gatehouse_keys_slot_t *slot)
 
 
 gh_rc_t
-ngx_gatehouse_keys_slot_copy(ngx_shm_zone_t *zone,
-                             ngx_gatehouse_keys_slot_t *slot, uint64_t id,
+ngx_gatehouse_keys_slot_copy(const ngx_gatehouse_keys_issuer_t *issuer,
+                             const ngx_gatehouse_keys_text_t *from,
                              gh_str_t *text, uint64_t *version)
 {
     u_char *copy = NULL;
     size_t len;
     gh_rc_t rc = GH_OK;
+    ngx_shm_zone_t *zone = issuer->keys->zone;
 
     ngx_gatehouse_keys_slot_lock(zone);
-    len = slot->len;
+    len = from->len;
     ngx_gatehouse_keys_slot_unlock(zone);
 
     copy = ngx_alloc(len + 1, ngx_cycle->log);
@@ -148,15 +156,15 @@ ngx_gatehouse_keys_slot_copy(ngx_shm_zone_t *zone,
 
     ngx_gatehouse_keys_slot_lock(zone);
 
-    if (slot->id != id) {
+    if (issuer->slot->id != issuer->id) {
         rc = GH_CONFLICT;
 
-    } else if (slot->text == NULL || slot->len != len) {
+    } else if (from->text == NULL || from->len != len) {
         rc = GH_ABSENT; /* or just exchanged: the next look has it */
 
     } else {
-        ngx_memcpy(copy, slot->text, len);
-        *version = slot->version;
+        ngx_memcpy(copy, from->text, len);
+        *version = from->version;
     }
 
     ngx_gatehouse_keys_slot_unlock(zone);
@@ -175,14 +183,14 @@ ngx_gatehouse_keys_slot_copy(ngx_shm_zone_t *zone,
 
 gh_rc_t
 ngx_gatehouse_keys_slot_put(ngx_shm_zone_t *zone,
-                            ngx_gatehouse_keys_slot_t *slot, gh_str_t text)
+                            ngx_gatehouse_keys_text_t *to, gh_str_t text)
 {
     u_char *copy;
     ngx_slab_pool_t *pool = ngx_gatehouse_shm_pool(zone);
     ngx_gatehouse_shm_t *shm = ngx_gatehouse_shm(zone);
 
-    if (slot->version != 0 && slot->len == text.len
-        && ngx_memcmp(slot->text, text.data, text.len) == 0)
+    if (to->version != 0 && to->len == text.len
+        && ngx_memcmp(to->text, text.data, text.len) == 0)
     {
         return GH_OK;
     }
@@ -194,13 +202,13 @@ ngx_gatehouse_keys_slot_put(ngx_shm_zone_t *zone,
 
     ngx_memcpy(copy, text.data, text.len);
 
-    if (slot->text != NULL) {
-        ngx_slab_free_locked(pool, slot->text);
+    if (to->text != NULL) {
+        ngx_slab_free_locked(pool, to->text);
     }
 
-    slot->text = copy;
-    slot->len = text.len;
-    slot->version = ngx_atomic_fetch_add(&shm->keys_serial, 1) + 1;
+    to->text = copy;
+    to->len = text.len;
+    to->version = ngx_atomic_fetch_add(&shm->keys_serial, 1) + 1;
 
     return GH_OK;
 }

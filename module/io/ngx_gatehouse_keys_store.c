@@ -1,21 +1,22 @@
 /*
- * The last good set in the store, so that a node that starts while its
- * provider is away can verify tokens. It is a help, never a condition: what
+ * The last good set and metadata in the store, so that a node that starts
+ * while its provider is away can verify tokens. It is a help, never a condition: what
  * the store cannot do is passed over.
  */
 
 #include "ngx_gatehouse_keys_inner.h"
 
 #include "gh_keys_record.h"
-#include "gh_lmdb.h"
 
 
 static ngx_gatehouse_store_op_t *store_op(
     const ngx_gatehouse_keys_issuer_t *issuer, ngx_gatehouse_store_type_e type,
-    gh_str_t value);
+    gh_kind_t kind, gh_str_t value);
 static void store_restored(ngx_gatehouse_store_op_t *op);
 static void store_take(ngx_gatehouse_keys_issuer_t *issuer,
                        const ngx_gatehouse_store_op_t *op);
+static void store_take_metadata(ngx_gatehouse_keys_issuer_t *issuer,
+                                const ngx_gatehouse_store_op_t *op);
 static void store_publish(ngx_gatehouse_keys_issuer_t *issuer,
                           const gh_keys_record_t *record, uint64_t keys);
 
@@ -28,12 +29,19 @@ ngx_gatehouse_keys_restore(ngx_gatehouse_keys_issuer_t *issuer)
 
     if (issuer->restored || issuer->restoring != NULL
         || issuer->keys->store == NULL || issuer->slot == NULL
-        || issuer->slot->version != 0)
+        || issuer->slot->set.version != 0)
     {
         return;
     }
 
-    op = store_op(issuer, NGX_GATEHOUSE_STORE_GET, GH_STR(""));
+    if (issuer->restoring_kind == 0) {
+        issuer->restoring_kind = (issuer->source->metadata != NULL)
+                                     ? GH_KIND_METADATA
+                                     : GH_KIND_KEYS;
+    }
+
+    op = store_op(issuer, NGX_GATEHOUSE_STORE_GET, issuer->restoring_kind,
+                  GH_STR(""));
     if (op == NULL) {
         return;
     }
@@ -58,7 +66,7 @@ ngx_gatehouse_keys_restore(ngx_gatehouse_keys_issuer_t *issuer)
 
 static ngx_gatehouse_store_op_t *
 store_op(const ngx_gatehouse_keys_issuer_t *issuer,
-         ngx_gatehouse_store_type_e type, gh_str_t value)
+         ngx_gatehouse_store_type_e type, gh_kind_t kind, gh_str_t value)
 {
     char room[GH_STORE_NAME_MAX];
     gh_str_t name, uri;
@@ -73,8 +81,7 @@ store_op(const ngx_gatehouse_keys_issuer_t *issuer,
         return NULL;
     }
 
-    return ngx_gatehouse_store_op_create(type, GH_KIND_KEYS, gh_buf_str(&out),
-                                         value);
+    return ngx_gatehouse_store_op_create(type, kind, gh_buf_str(&out), value);
 }
 
 
@@ -103,6 +110,12 @@ store_take(ngx_gatehouse_keys_issuer_t *issuer,
         return; /* the next tick asks again */
     }
 
+    if (issuer->restoring_kind == GH_KIND_METADATA) {
+        store_take_metadata(issuer, op);
+        issuer->restoring_kind = GH_KIND_KEYS;
+        return; /* the next tick asks for the set */
+    }
+
     issuer->restored = 1;
 
     if (op->rc != GH_OK || gh_keys_record_decode(op->result, &record) != GH_OK
@@ -119,6 +132,38 @@ store_take(ngx_gatehouse_keys_issuer_t *issuer,
 
 
 static void
+store_take_metadata(ngx_gatehouse_keys_issuer_t *issuer,
+                    const ngx_gatehouse_store_op_t *op)
+{
+    const char *why;
+    gh_provider_t provider;
+    gh_keys_record_t record;
+    ngx_gatehouse_keys_slot_t *slot = issuer->slot;
+
+    if (op->rc != GH_OK || gh_keys_record_decode(op->result, &record) != GH_OK
+        || gh_provider_parse(record.text, issuer->source->metadata, &provider,
+                             &why)
+               != GH_OK)
+    {
+        return;
+    }
+
+    gh_provider_clear(&provider);
+
+    ngx_gatehouse_keys_slot_lock(issuer->keys->zone);
+
+    if (slot->id == issuer->id && slot->metadata.version == 0) {
+        (void) ngx_gatehouse_keys_slot_put(issuer->keys->zone, &slot->metadata,
+                                           record.text);
+    }
+
+    ngx_gatehouse_keys_slot_unlock(issuer->keys->zone);
+
+    ngx_gatehouse_keys_wake(issuer);
+}
+
+
+static void
 store_publish(ngx_gatehouse_keys_issuer_t *issuer,
               const gh_keys_record_t *record, uint64_t keys)
 {
@@ -130,8 +175,9 @@ store_publish(ngx_gatehouse_keys_issuer_t *issuer,
 
     ngx_gatehouse_keys_slot_lock(issuer->keys->zone);
 
-    if (slot->id == issuer->id && slot->version == 0
-        && ngx_gatehouse_keys_slot_put(issuer->keys->zone, slot, record->text)
+    if (slot->id == issuer->id && slot->set.version == 0
+        && ngx_gatehouse_keys_slot_put(issuer->keys->zone, &slot->set,
+                                       record->text)
                == GH_OK)
     {
         gh_refresh_restore(&slot->refresh, ngx_gatehouse_keys_now_ms(),
@@ -165,8 +211,8 @@ ngx_gatehouse_keys_restore_cancel(ngx_gatehouse_keys_issuer_t *issuer)
 
 
 void
-ngx_gatehouse_keys_keep(ngx_gatehouse_keys_issuer_t *issuer, gh_str_t text,
-                        int64_t fetched_at_s)
+ngx_gatehouse_keys_keep(ngx_gatehouse_keys_issuer_t *issuer, gh_kind_t kind,
+                        gh_str_t text, int64_t fetched_at_s)
 {
     gh_buf_t value;
     ngx_gatehouse_store_op_t *op = NULL;
@@ -185,7 +231,8 @@ ngx_gatehouse_keys_keep(ngx_gatehouse_keys_issuer_t *issuer, gh_str_t text,
     }
 
     if (gh_keys_record_encode(&record, &value) == GH_OK) {
-        op = store_op(issuer, NGX_GATEHOUSE_STORE_PUT, gh_buf_str(&value));
+        op = store_op(issuer, NGX_GATEHOUSE_STORE_PUT, kind,
+                      gh_buf_str(&value));
     }
 
     ngx_free(value.data);
