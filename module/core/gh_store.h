@@ -12,6 +12,9 @@
 #define GH_STORE_NAME_MAX 200      /* bytes; a name is never empty */
 #define GH_STORE_VALUE_MAX 1048576 /* bytes; a value may be empty */
 
+/* As the version that a write expects: whatever stands there. */
+#define GH_VERSION_ANY UINT64_MAX
+
 
 /* Stable numbers: they are on disk. */
 typedef enum {

@@ -10,8 +10,6 @@
 
 #include "gh_store.h"
 
-#define GH_VERSION_ANY UINT64_MAX
-
 #define GH_LMDB_BATCH_MAX 4096 /* writes in one transaction */
 #define GH_LMDB_LOG_KEPT 65536 /* lines of the change log */
 #define GH_LMDB_WHY 300        /* room for a sentence of what is wrong */

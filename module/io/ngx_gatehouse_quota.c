@@ -51,7 +51,7 @@ typedef struct {
 static gh_rc_t ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
                                        const ngx_gatehouse_quota_key_t *key,
                                        uint32_t period,
-                                       ngx_gatehouse_quota_waiter_t *waiter);
+                                       ngx_gatehouse_waiter_t *waiter);
 static void ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op);
 static void ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
                                        ngx_gatehouse_store_op_t *op);
@@ -120,7 +120,7 @@ gh_rc_t
 ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
                          const ngx_gatehouse_quota_key_t *key, uint64_t cost,
                          gh_limit_state_t *state,
-                         ngx_gatehouse_quota_waiter_t *waiter)
+                         ngx_gatehouse_waiter_t *waiter)
 {
     int64_t left_s;
     gh_rc_t rc;
@@ -202,22 +202,12 @@ ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
 }
 
 
-void
-ngx_gatehouse_quota_cancel(ngx_gatehouse_quota_waiter_t *waiter)
-{
-    if (waiter->linked) {
-        ngx_queue_remove(&waiter->queue);
-        waiter->linked = 0;
-    }
-}
-
-
 /* GH_OK: look at the cell again. GH_AGAIN: the waiter is linked. */
 
 static gh_rc_t
 ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
                         const ngx_gatehouse_quota_key_t *key, uint32_t period,
-                        ngx_gatehouse_quota_waiter_t *waiter)
+                        ngx_gatehouse_waiter_t *waiter)
 {
     char room[NGX_GATEHOUSE_QUOTA_NAME];
     gh_buf_t name = GH_BUF(room);
@@ -278,10 +268,7 @@ ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
         return GH_OK;
     }
 
-    if (!waiter->linked) {
-        ngx_queue_insert_tail(&ask->waiters, &waiter->queue);
-        waiter->linked = 1;
-    }
+    ngx_gatehouse_waiter_link(&ask->waiters, waiter);
 
     return GH_AGAIN;
 }
@@ -290,9 +277,8 @@ ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
 static void
 ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op)
 {
-    ngx_queue_t *item;
     ngx_gatehouse_quota_ask_t *ask = op->data;
-    ngx_gatehouse_quota_waiter_t *waiter;
+    ngx_gatehouse_waiter_t *waiter;
 
     ngx_gatehouse_quota_settle(ask, op);
 
@@ -301,11 +287,7 @@ ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op)
     ngx_queue_remove(&ask->queue);
 
     while (!ngx_queue_empty(&ask->waiters)) {
-        item = ngx_queue_head(&ask->waiters);
-        waiter = ngx_queue_data(item, ngx_gatehouse_quota_waiter_t, queue);
-
-        ngx_queue_remove(item);
-        waiter->linked = 0;
+        waiter = ngx_gatehouse_waiter_first(&ask->waiters);
         waiter->denied = ask->denied;
         waiter->handler(waiter->data);
     }

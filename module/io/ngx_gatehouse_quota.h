@@ -9,18 +9,13 @@
 
 #include "ngx_gatehouse_shm.h"
 #include "ngx_gatehouse_store.h"
+#include "ngx_gatehouse_waiter.h"
 
 
 typedef struct ngx_gatehouse_quota_s ngx_gatehouse_quota_t;
 
-/* As in ngx_gatehouse_records.h. */
-typedef struct {
-    ngx_queue_t queue;
-    void (*handler)(void *data);
-    void *data;
-    unsigned linked : 1;
-    unsigned denied : 1; /* could not ask, and no credit is left */
-} ngx_gatehouse_quota_waiter_t;
+typedef ngx_gatehouse_waiter_t ngx_gatehouse_quota_waiter_t;
+#define ngx_gatehouse_quota_cancel ngx_gatehouse_waiter_cancel
 
 typedef struct {
     uint64_t hash;    /* of the cell: secret hash of limit, subject */
@@ -49,12 +44,11 @@ void ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q);
 gh_rc_t ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
                                  const ngx_gatehouse_quota_key_t *key,
                                  uint64_t cost, gh_limit_state_t *state,
-                                 ngx_gatehouse_quota_waiter_t *waiter);
+                                 ngx_gatehouse_waiter_t *waiter);
 /* Gives back what was taken at taken_at_s and another limit refused. */
 void ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
                                    const ngx_gatehouse_quota_key_t *key,
                                    uint64_t cost, int64_t taken_at_s);
-void ngx_gatehouse_quota_cancel(ngx_gatehouse_quota_waiter_t *waiter);
 
 
 #endif

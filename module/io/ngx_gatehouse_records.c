@@ -106,9 +106,7 @@ ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec)
     }
 
     while (!ngx_queue_empty(&rec->woken)) {
-        q = ngx_queue_head(&rec->woken);
-        ngx_gatehouse_records_cancel(
-            ngx_queue_data(q, ngx_gatehouse_records_waiter_t, queue));
+        (void) ngx_gatehouse_waiter_first(&rec->woken);
     }
 
     if (rec->wake.posted) {
@@ -129,7 +127,7 @@ ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec)
 gh_rc_t
 ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                           gh_str_t name, gh_str_t *value, uint64_t *stamp,
-                          ngx_gatehouse_records_waiter_t *waiter)
+                          ngx_gatehouse_waiter_t *waiter)
 {
     gh_rc_t rc;
     record_t *r;
@@ -158,9 +156,7 @@ ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
     }
 
     if (waiter != NULL) {
-        ngx_gatehouse_records_cancel(waiter);
-        ngx_queue_insert_tail(&r->waiters, &waiter->queue);
-        waiter->linked = 1;
+        ngx_gatehouse_waiter_link(&r->waiters, waiter);
     }
 
     return GH_AGAIN;
@@ -318,25 +314,11 @@ records_wake(ngx_event_t *ev)
     ngx_connection_t *dummy = ev->data;
     ngx_gatehouse_records_t *rec = dummy->data;
 
-    ngx_queue_t *q;
-    ngx_gatehouse_records_waiter_t *waiter;
+    ngx_gatehouse_waiter_t *waiter;
 
     while (!ngx_queue_empty(&rec->woken)) {
-        q = ngx_queue_head(&rec->woken);
-        waiter = ngx_queue_data(q, ngx_gatehouse_records_waiter_t, queue);
-
-        ngx_gatehouse_records_cancel(waiter);
+        waiter = ngx_gatehouse_waiter_first(&rec->woken);
         waiter->handler(waiter->data);
-    }
-}
-
-
-void
-ngx_gatehouse_records_cancel(ngx_gatehouse_records_waiter_t *waiter)
-{
-    if (waiter->linked) {
-        ngx_queue_remove(&waiter->queue);
-        waiter->linked = 0;
     }
 }
 

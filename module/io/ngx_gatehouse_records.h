@@ -9,19 +9,13 @@
 #define NGX_GATEHOUSE_RECORDS_H
 
 #include "ngx_gatehouse_store.h"
+#include "ngx_gatehouse_waiter.h"
 
 
 typedef struct ngx_gatehouse_records_s ngx_gatehouse_records_t;
 
-/* A waiting asker, zeroed before its first use. Lives in the asker's memory;
- * unlink it (_cancel) in its cleanup. Several askers of one record cause one
- * get. */
-typedef struct {
-    ngx_queue_t queue;
-    void (*handler)(void *data); /* ask again now */
-    void *data;
-    unsigned linked : 1;
-} ngx_gatehouse_records_waiter_t;
+typedef ngx_gatehouse_waiter_t ngx_gatehouse_records_waiter_t;
+#define ngx_gatehouse_records_cancel ngx_gatehouse_waiter_cancel
 
 typedef struct {
     ngx_uint_t present, absent; /* records known to be there, or not */
@@ -50,15 +44,15 @@ void ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec);
  *             record is damaged
  * GH_NOMEM
  *
- * waiter may be NULL: then GH_AGAIN means "being fetched, ask later".
+ * Several askers of one record cause one get. waiter may be NULL: then
+ * GH_AGAIN means "being fetched, ask later".
  * *stamp (may be NULL) changes whenever the value may have: for derived
  * caches. Set on GH_OK and GH_ABSENT.
  */
 gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                                   gh_str_t name, gh_str_t *value,
                                   uint64_t *stamp,
-                                  ngx_gatehouse_records_waiter_t *waiter);
-void ngx_gatehouse_records_cancel(ngx_gatehouse_records_waiter_t *waiter);
+                                  ngx_gatehouse_waiter_t *waiter);
 
 /* Called after each applied line of the change log, for caches derived from
  * records (weights); line NULL: drop all. */

@@ -196,7 +196,7 @@ ngx_gatehouse_store_op_create(ngx_gatehouse_store_type_e type, gh_kind_t kind,
     op = &b->op;
     op->type = type;
     op->kind = kind;
-    op->if_version = NGX_GATEHOUSE_STORE_ANY;
+    op->if_version = GH_VERSION_ANY;
     op->rc = GH_UNAVAILABLE;
 
     op->name.data = (char *) b->bytes;

@@ -28,9 +28,6 @@ typedef enum {
     NGX_GATEHOUSE_STORE_TAKE
 } ngx_gatehouse_store_type_e;
 
-/* if_version: whatever stands there; 0 is "must be absent" */
-#define NGX_GATEHOUSE_STORE_ANY UINT64_MAX
-
 /*
  * One operation: own heap block, made by _op_create with copies of name and
  * value, so it outlives whoever asked. An asker that goes away calls
@@ -45,7 +42,8 @@ struct ngx_gatehouse_store_op_s {
     ngx_gatehouse_store_type_e type;
     gh_kind_t kind;
     gh_str_t name, value; /* copies inside the block */
-    uint64_t if_version;  /* PUT, DELETE; _ANY from _op_create */
+    uint64_t if_version;  /* PUT, DELETE: GH_VERSION_ANY from _op_create,
+                             0 is "must be absent" */
     ngx_msec_t deadline;  /* span, ms; 0: the store's own */
     int64_t ttl_s;        /* CLAIM; PUT, TAKE: 0 no expiry */
     uint64_t n, limit;    /* TAKE */

@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_request_t *r;
-    ngx_gatehouse_records_waiter_t waiter;
+    ngx_gatehouse_waiter_t waiter;
     ngx_uint_t waits;
 } probe_lookup_t;
 
@@ -436,5 +436,5 @@ probe_lookup_cleanup(void *data)
 {
     probe_lookup_t *l = data;
 
-    ngx_gatehouse_records_cancel(&l->waiter);
+    ngx_gatehouse_waiter_cancel(&l->waiter);
 }

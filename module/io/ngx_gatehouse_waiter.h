@@ -1,0 +1,33 @@
+/*
+ * Who waits in a worker for what is being fetched. A waiter lives in its
+ * asker's memory, is zeroed before its first use, and is called from an event
+ * of its own; who goes away cancels it (from a pool cleanup).
+ */
+
+#ifndef NGX_GATEHOUSE_WAITER_H
+#define NGX_GATEHOUSE_WAITER_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    ngx_queue_t queue;
+    void (*handler)(void *data); /* ask again now */
+    void *data;
+    unsigned linked : 1;
+    unsigned denied : 1; /* by a quota: could not ask, no credit is left */
+} ngx_gatehouse_waiter_t;
+
+
+/* To the end of a queue, from wherever else it waited. */
+void ngx_gatehouse_waiter_link(ngx_queue_t *waiters,
+                               ngx_gatehouse_waiter_t *waiter);
+/* It is not called any more. */
+void ngx_gatehouse_waiter_cancel(ngx_gatehouse_waiter_t *waiter);
+/* Takes the first one off the queue, which is not empty; its handler is for
+ * the caller to call. */
+ngx_gatehouse_waiter_t *ngx_gatehouse_waiter_first(ngx_queue_t *waiters);
+
+
+#endif
