@@ -99,17 +99,21 @@ static void
 show_store(ctl_t *c, const json_t *s)
 {
     bool available = json_is_true(json_object_get(s, "available"));
+    bool writable = json_is_true(json_object_get(s, "writable"));
 
     ctl_say(c,
             "store     %s, %s; %lld records, %lld KiB of %lld MiB, change "
             "log at %lld\n",
-            text(c, s, "backend"), available ? "available" : "AWAY",
+            text(c, s, "backend"),
+            !available  ? "AWAY"
+            : !writable ? "available, NOT WRITABLE"
+                        : "available",
             (long long) number(s, "records"),
             (long long) number(s, "used_bytes") / 1024,
             (long long) number(s, "map_bytes") / 1048576,
             (long long) number(s, "sequence"));
 
-    if (!available) {
+    if (!available || !writable) {
         ctl_say(c, "          %s\n", text(c, s, "why"));
     }
 }
