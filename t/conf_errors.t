@@ -119,7 +119,7 @@ my @in_location = (
             gatehouse_service gatehouse_forward gatehouse_target)),
     (map { [ "$_ x;", "\"$_\" directive is not allowed here" ] }
          qw(gatehouse_policies gatehouse_store gatehouse_memory
-            gatehouse_secret gatehouse_request_id
+            gatehouse_streams gatehouse_secret gatehouse_request_id
             gatehouse_trusted_proxies)),
 );
 
@@ -163,6 +163,12 @@ for my $case (
     [ 'gatehouse_memory x;', '"gatehouse_memory" directive invalid value' ],
     [ 'gatehouse_memory 1k;',
       'gatehouse_memory is too small: 1k; at least 4096k are needed' ],
+    [ 'gatehouse_streams every=1s;',
+      'gatehouse_streams: unknown word "every=1s"; there is: check=TIME' ],
+    [ 'gatehouse_streams check=500ms;',
+      'gatehouse_streams: check="500ms" is no time from 1s to 1h' ],
+    [ 'gatehouse_streams check=1s; gatehouse_streams check=2s;',
+      'is duplicate' ],
     [ 'gatehouse_secret /x;',
       'a secret is given as a file: write "gatehouse_secret file:/path' ],
     [ 'gatehouse_secret file:/nonexistent;',

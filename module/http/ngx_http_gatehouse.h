@@ -156,6 +156,7 @@ typedef struct {
     gh_lock_t cells_lock;
     ngx_queue_t bound;   /* images bound */
     ngx_queue_t streams; /* requests with a principal, by last look */
+    ngx_msec_t streams_check;
     ngx_event_t streams_event;
     ngx_connection_t streams_dummy;
     time_t refusals_second; /* the error log's bound */
@@ -210,6 +211,7 @@ typedef struct {
     uint64_t change;      /* id; 0: the file's weights */
     uint64_t name_hash;   /* of its traffic record */
     ngx_uint_t series;    /* of requests without a deployment */
+    time_t loaded_at;     /* 0: the store was never asked */
     unsigned fresh : 1;   /* equals the store's */
     unsigned loaded : 1;
 } ngx_http_gatehouse_weights_t;
@@ -282,6 +284,8 @@ typedef struct {
     /* streams */
     ngx_queue_t stream;
     ngx_msec_t checked_at;
+    uint64_t checked_generation;
+    ngx_gatehouse_records_waiter_t stream_waiter;
 
     /* what it came to */
     gh_reason_t reason;
@@ -466,10 +470,17 @@ void ngx_http_gatehouse_streams_follow(void *data,
                                        const gh_store_change_t *line);
 void ngx_http_gatehouse_stream_begin(ngx_http_gatehouse_request_t *gr);
 void ngx_http_gatehouse_stream_end(ngx_http_gatehouse_request_t *gr);
+/* GH_DENIED: it would not be let in now. GH_AGAIN: asked again when
+ * gr->stream_waiter says so. GH_OK: it would, or this cannot be asked. */
+gh_rc_t ngx_http_gatehouse_stands(ngx_http_gatehouse_request_t *gr);
 
 /* binding of an image to this cycle */
 ngx_int_t ngx_http_gatehouse_bind(void *data, ngx_gatehouse_image_t *image);
 void ngx_http_gatehouse_unbind(void *data, ngx_gatehouse_image_t *image);
+/* For status: as the store has them, unless that must be waited for. */
+ngx_http_gatehouse_weights_t *ngx_http_gatehouse_weights_now(
+    ngx_http_gatehouse_main_conf_t *gmcf, ngx_gatehouse_image_t *image,
+    const gh_image_service_t *service, const gh_image_version_t *version);
 void ngx_http_gatehouse_weights_follow(void *data,
                                        const gh_store_change_t *line);
 ngx_int_t ngx_http_gatehouse_router_init(ngx_conf_t *cf);
@@ -532,6 +543,8 @@ char *ngx_http_gatehouse_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
                                     void *conf);
 char *ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
                                           void *conf);
+char *ngx_http_gatehouse_set_streams(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
 char *ngx_http_gatehouse_set_secret(ngx_conf_t *cf, ngx_command_t *cmd,
                                     void *conf);
 char *ngx_http_gatehouse_set_policies(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -7,6 +7,7 @@
 #include "ngx_http_gatehouse.h"
 
 
+static void ngx_http_gatehouse_names_free(void *data);
 static ngx_int_t ngx_http_gatehouse_add_place(
     ngx_conf_t *cf, ngx_http_gatehouse_loc_conf_t *outer,
     ngx_http_gatehouse_loc_conf_t *glcf);
@@ -17,6 +18,7 @@ static void ngx_http_gatehouse_here(ngx_conf_t *cf, ngx_str_t *file,
 void *
 ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_pool_cleanup_t *cln;
     ngx_http_gatehouse_main_conf_t *gmcf;
 
     gmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_gatehouse_main_conf_t));
@@ -25,6 +27,7 @@ ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
     }
 
     gmcf->memory = NGX_CONF_UNSET_SIZE;
+    gmcf->streams_check = NGX_CONF_UNSET_MSEC;
 
     if (ngx_array_init(&gmcf->issuers, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&gmcf->limits, cf->pool, 4, sizeof(void *)) != NGX_OK
@@ -41,12 +44,26 @@ ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (gh_header_set_create(gh_alloc_libc(), &gmcf->principal_names) != GH_OK)
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (cln == NULL
+        || gh_header_set_create(gh_alloc_libc(), &gmcf->principal_names)
+               != GH_OK)
     {
         return NULL;
     }
 
+    cln->handler = ngx_http_gatehouse_names_free;
+    cln->data = gmcf->principal_names;
+
     return gmcf;
+}
+
+
+static void
+ngx_http_gatehouse_names_free(void *data)
+{
+    gh_header_set_destroy(data);
 }
 
 
@@ -58,6 +75,7 @@ ngx_http_gatehouse_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_core_conf_t *ccf;
 
     ngx_conf_init_size_value(gmcf->memory, 32 * 1024 * 1024);
+    ngx_conf_init_msec_value(gmcf->streams_check, 30000);
 
     ccf =
         (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module);

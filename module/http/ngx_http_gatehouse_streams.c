@@ -1,26 +1,63 @@
 /*
  * Requests that stay: websockets, event streams, long downloads. What let
- * them in is looked at again every 30 seconds, and at once when the store
- * says that a key or a consumer changed; one that would not be let in now is
- * closed.
+ * them in is looked at again every `check`, and at once when the store says
+ * that a key or a consumer changed or when other policies are in force; one
+ * that would not be let in now is closed. ..._stands.c says which.
  */
 
 #include "ngx_http_gatehouse.h"
 
-#define NGX_HTTP_GATEHOUSE_STREAM_CHECK 30000 /* ms between looks */
-#define NGX_HTTP_GATEHOUSE_STREAM_TICK 5000
+#define NGX_HTTP_GATEHOUSE_STREAM_TICK 1000 /* ms */
+#define NGX_HTTP_GATEHOUSE_STREAM_LOOKS 512 /* in one go */
 
 
 static void ngx_http_gatehouse_streams_tick(ngx_event_t *ev);
-static ngx_uint_t ngx_http_gatehouse_stream_stands(
-    ngx_http_gatehouse_request_t *gr);
-static ngx_uint_t ngx_http_gatehouse_stream_key_stands(
-    ngx_http_gatehouse_request_t *gr);
-static ngx_uint_t ngx_http_gatehouse_stream_known(
-    ngx_http_gatehouse_request_t *gr, gh_kind_t kind, gh_str_t name);
+static uint64_t ngx_http_gatehouse_streams_generation(
+    ngx_http_gatehouse_main_conf_t *gmcf);
+static void ngx_http_gatehouse_stream_look(void *data);
 static void ngx_http_gatehouse_stream_close(ngx_http_gatehouse_request_t *gr);
 static ngx_uint_t ngx_http_gatehouse_stream_concerned(
     ngx_http_gatehouse_request_t *gr, const gh_store_change_t *line);
+
+
+/* gatehouse_streams check=TIME */
+
+char *
+ngx_http_gatehouse_set_streams(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gatehouse_main_conf_t *gmcf = conf;
+
+    ngx_int_t ms;
+    ngx_str_t *value, time;
+
+    if (gmcf->streams_check != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!ngx_http_gatehouse_option(&value[1], "check", &time)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "gatehouse_streams: unknown word \"%V\"; there is: "
+                           "check=TIME",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ms = ngx_parse_time(&time, 0);
+
+    if (ms == NGX_ERROR || ms < 1000 || ms > 3600 * 1000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "gatehouse_streams: check=\"%V\" is no time from "
+                           "1s to 1h",
+                           &time);
+        return NGX_CONF_ERROR;
+    }
+
+    gmcf->streams_check = (ngx_msec_t) ms;
+
+    return NGX_CONF_OK;
+}
 
 
 ngx_int_t
@@ -70,6 +107,7 @@ ngx_http_gatehouse_stream_begin(ngx_http_gatehouse_request_t *gr)
 
     gr->streaming = 1;
     gr->checked_at = ngx_current_msec;
+    gr->checked_generation = gr->image ? gr->image->im.generation : 0;
     ngx_queue_insert_tail(&gr->gmcf->streams, &gr->stream);
 }
 
@@ -80,6 +118,7 @@ ngx_http_gatehouse_stream_end(ngx_http_gatehouse_request_t *gr)
     if (gr->streaming) {
         gr->streaming = 0;
         ngx_queue_remove(&gr->stream);
+        ngx_gatehouse_records_cancel(&gr->stream_waiter);
     }
 }
 
@@ -89,40 +128,66 @@ ngx_http_gatehouse_stream_end(ngx_http_gatehouse_request_t *gr)
 static void
 ngx_http_gatehouse_streams_tick(ngx_event_t *ev)
 {
+    uint64_t generation;
+    ngx_uint_t n;
     ngx_queue_t *q;
     ngx_connection_t *dummy = ev->data;
     ngx_http_gatehouse_request_t *gr;
     ngx_http_gatehouse_main_conf_t *gmcf;
 
     gmcf = dummy->data;
+    generation = ngx_http_gatehouse_streams_generation(gmcf);
 
-    while (!ngx_queue_empty(&gmcf->streams)) {
+    for (n = 0; n < NGX_HTTP_GATEHOUSE_STREAM_LOOKS; n++) {
 
         q = ngx_queue_head(&gmcf->streams);
+        if (q == ngx_queue_sentinel(&gmcf->streams)) {
+            break;
+        }
+
         gr = ngx_queue_data(q, ngx_http_gatehouse_request_t, stream);
 
-        if (ngx_current_msec - gr->checked_at
-            < NGX_HTTP_GATEHOUSE_STREAM_CHECK) {
+        if (gr->checked_generation == generation
+            && ngx_current_msec - gr->checked_at < gmcf->streams_check)
+        {
             break;
         }
 
         gr->checked_at = ngx_current_msec;
+        gr->checked_generation = generation;
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&gmcf->streams, q);
 
-        if (!ngx_http_gatehouse_stream_stands(gr)) {
-            ngx_http_gatehouse_stream_close(gr);
-        }
+        ngx_http_gatehouse_stream_look(gr);
     }
 
-    ngx_add_timer(ev, NGX_HTTP_GATEHOUSE_STREAM_TICK);
+    /* many of them are looked at in portions, between other events */
+
+    ngx_add_timer(ev, (n == NGX_HTTP_GATEHOUSE_STREAM_LOOKS)
+                          ? 1
+                          : NGX_HTTP_GATEHOUSE_STREAM_TICK);
+}
+
+
+static uint64_t
+ngx_http_gatehouse_streams_generation(ngx_http_gatehouse_main_conf_t *gmcf)
+{
+    ngx_gatehouse_image_t *image;
+
+    if (gmcf->policies == NULL) {
+        return 0;
+    }
+
+    image = ngx_gatehouse_policies_current(gmcf->policies);
+
+    return (image == NULL) ? 0 : image->im.generation;
 }
 
 
 void
 ngx_http_gatehouse_streams_follow(void *data, const gh_store_change_t *line)
 {
-    ngx_queue_t *q;
+    ngx_queue_t *q, *next;
     ngx_http_gatehouse_request_t *gr;
     ngx_http_gatehouse_main_conf_t *gmcf = data;
 
@@ -133,14 +198,13 @@ ngx_http_gatehouse_streams_follow(void *data, const gh_store_change_t *line)
     }
 
     for (q = ngx_queue_head(&gmcf->streams);
-         q != ngx_queue_sentinel(&gmcf->streams); q = ngx_queue_next(q))
+         q != ngx_queue_sentinel(&gmcf->streams); q = next)
     {
+        next = ngx_queue_next(q);
         gr = ngx_queue_data(q, ngx_http_gatehouse_request_t, stream);
 
-        if (ngx_http_gatehouse_stream_concerned(gr, line)
-            && !ngx_http_gatehouse_stream_stands(gr))
-        {
-            ngx_http_gatehouse_stream_close(gr);
+        if (ngx_http_gatehouse_stream_concerned(gr, line)) {
+            ngx_http_gatehouse_stream_look(gr);
         }
     }
 }
@@ -165,117 +229,37 @@ ngx_http_gatehouse_stream_concerned(ngx_http_gatehouse_request_t *gr,
 }
 
 
-/* What cannot be asked now stands until the next look. */
+/* Also a waiter's handler: the record that was missing has come. */
 
-static ngx_uint_t
-ngx_http_gatehouse_stream_stands(ngx_http_gatehouse_request_t *gr)
+static void
+ngx_http_gatehouse_stream_look(void *data)
 {
-    gh_reason_t reason;
-    ngx_gatehouse_image_t *image;
+    ngx_http_gatehouse_request_t *gr = data;
 
-    if (gr->token != NULL
-        && gh_jwt_recheck(gr->token->claims, &gr->token->issuer->policy,
-                          ngx_time(), &reason)
-               != GH_OK)
-    {
-        return 0;
+    ngx_gatehouse_records_cancel(&gr->stream_waiter);
+
+    gr->stream_waiter.handler = ngx_http_gatehouse_stream_look;
+    gr->stream_waiter.data = gr;
+
+    if (ngx_http_gatehouse_stands(gr) == GH_DENIED) {
+        ngx_http_gatehouse_stream_end(gr);
+        ngx_http_gatehouse_stream_close(gr);
     }
-
-    if (gr->principal.method == GH_METHOD_API_KEY
-        && !ngx_http_gatehouse_stream_key_stands(gr))
-    {
-        return 0;
-    }
-
-    if (gr->principal.consumer.len == 0) {
-        return 1;
-    }
-
-    if (ngx_http_gatehouse_stream_known(gr, GH_KIND_SUSPENDED,
-                                        gr->principal.consumer))
-    {
-        return 0;
-    }
-
-    image = ngx_gatehouse_policies_current(gr->gmcf->policies);
-
-    return image == NULL
-           || gh_image_consumer(&image->im, gr->principal.consumer) != NULL;
-}
-
-
-static ngx_uint_t
-ngx_http_gatehouse_stream_key_stands(ngx_http_gatehouse_request_t *gr)
-{
-    void *doc;
-    gh_rc_t rc;
-    gh_str_t record;
-    ngx_uint_t stands;
-    gh_store_key_t key;
-    ngx_gatehouse_image_t *image;
-    const gh_image_key_t *declared;
-
-    rc = ngx_gatehouse_records_get(gr->gmcf->records, GH_KIND_KEY,
-                                   gr->principal.credential, &record, NULL,
-                                   NULL);
-
-    if (rc == GH_OK && gh_store_key_decode(record, &key, &doc) == GH_OK) {
-
-        stands = (key.revoked_at_s == 0 || key.revoked_at_s > ngx_time())
-                 && (key.expires_at_s == 0 || key.expires_at_s > ngx_time());
-
-        gh_store_doc_free(doc);
-
-        return stands;
-    }
-
-    if (rc != GH_ABSENT) {
-        return 1;
-    }
-
-    if (ngx_http_gatehouse_stream_known(gr, GH_KIND_REVOKED,
-                                        gr->principal.credential))
-    {
-        return 0;
-    }
-
-    image = ngx_gatehouse_policies_current(gr->gmcf->policies);
-
-    if (image == NULL) {
-        return 1;
-    }
-
-    declared = gh_image_key_by_id(&image->im, gr->principal.credential);
-
-    return declared != NULL
-           && (declared->expires_at_s == 0
-               || declared->expires_at_s > ngx_time());
-}
-
-
-static ngx_uint_t
-ngx_http_gatehouse_stream_known(ngx_http_gatehouse_request_t *gr,
-                                gh_kind_t kind, gh_str_t name)
-{
-    gh_str_t record;
-
-    return ngx_gatehouse_records_get(gr->gmcf->records, kind, name, &record,
-                                     NULL, NULL)
-           == GH_OK;
 }
 
 
 /*
- * The socket is shut; nginx's own handlers then find the end of both sides
- * and clean up as they do for a client that left. Of an HTTP/2 connection all
- * streams end: they came over the same credential's connection.
+ * Where the connection is the request's own, the socket is shut; nginx's own
+ * handlers then find the end of both sides and clean up as they do for a
+ * client that left. A stream of HTTP/2 or 3 is given up as if its client had
+ * reset it, and the others of its connection go on.
  */
 
 static void
 ngx_http_gatehouse_stream_close(ngx_http_gatehouse_request_t *gr)
 {
-    ngx_connection_t *c;
     ngx_str_t credential;
+    ngx_connection_t *c;
 
     c = gr->request->connection;
     credential = ngx_http_gatehouse_ngx(gr->principal.credential);
@@ -284,6 +268,13 @@ ngx_http_gatehouse_stream_close(ngx_http_gatehouse_request_t *gr)
                   "gatehouse: closed a stream whose credential no longer "
                   "stands credential=%V request_id=%V",
                   &credential, &gr->request_id);
+
+    if (gr->request->http_version >= NGX_HTTP_VERSION_20) {
+        c->error = 1;
+        c->read->error = 1;
+        ngx_post_event(c->read, &ngx_posted_events);
+        return;
+    }
 
     if (ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
         ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno,
