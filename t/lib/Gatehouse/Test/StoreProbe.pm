@@ -116,9 +116,11 @@ sub new {
         open STDIN,  '<&', $in;
         open STDOUT, '>&', $out;
         my ($uid, $gid) = (stat $dir)[4, 5];
+        # from within: what lies above the build may be closed to that user
+        chdir $build;
         ($), $() = ("$gid $gid", $gid);
         ($<, $>) = ($uid, $uid);
-        exec "$build/store-holder", $dir or POSIX::_exit(127);
+        exec './store-holder', $dir or POSIX::_exit(127);
     }
 
     close $in;
