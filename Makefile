@@ -359,26 +359,19 @@ bench:
 GH_USER ?= www-data
 
 install: all
-	install -d '$(DESTDIR)$(GH_PREFIX)/bin' '$(DESTDIR)$(GH_MODULES_PATH)' \
-	    '$(DESTDIR)$(GH_CONF_DIR)' '$(DESTDIR)$(GH_PREFIX)/share/gatehouse'
+	install -d '$(DESTDIR)$(GH_PREFIX)/bin' '$(DESTDIR)$(GH_MODULES_PATH)'
 	install -m 644 $(BUILD)/$(MODULE) '$(DESTDIR)$(GH_MODULES_PATH)'
-	$(if $(CTL_SRCS),install $(BUILD)/gatehouse '$(DESTDIR)$(GH_PREFIX)/bin')
-	@for f in conf/*.conf; do test ! -f "$$f" \
-	    || install -v -m 644 "$$f" '$(DESTDIR)$(GH_CONF_DIR)' || exit 1; done
-	@for f in policies/*.json; do test ! -f "$$f" \
-	    || install -v -m 644 "$$f" '$(DESTDIR)$(GH_PREFIX)/share/gatehouse' \
-	    || exit 1; done
-	@test ! -f docs/gatehouse.1 \
-	    || install -v -D -m 644 docs/gatehouse.1 \
-	           '$(DESTDIR)$(GH_PREFIX)/share/man/man1/gatehouse.1'
-	@test ! -f conf/gatehouse.bash-completion                               \
-	    || install -v -D -m 644 conf/gatehouse.bash-completion              \
-	       '$(DESTDIR)$(GH_PREFIX)/share/bash-completion/completions/gatehouse'
-	install -d -m 700 '$(DESTDIR)$(GH_STATE_DIR)'
-	@test -n '$(DESTDIR)' || ! id $(GH_USER) > /dev/null 2>&1               \
-	    || chown $(GH_USER) '$(GH_STATE_DIR)'
-	@echo "$(GH_STATE_DIR) must belong to the user of nginx's workers" \
-	      "($(GH_USER)? GH_USER=NAME)"
+	install $(BUILD)/gatehouse '$(DESTDIR)$(GH_PREFIX)/bin'
+	@DESTDIR='$(DESTDIR)' SYSTEMD='$(SYSTEMD)' \
+	    auto/install '$(GH_PREFIX)' '$(GH_CONF_DIR)'
+	@test -d '$(DESTDIR)$(GH_STATE_DIR)' \
+	    || install -d -m 700 '$(DESTDIR)$(GH_STATE_DIR)'
+	@if test -z '$(DESTDIR)' && id $(GH_USER) > /dev/null 2>&1; then \
+	    chown $(GH_USER) '$(GH_STATE_DIR)';                          \
+	else                                                            \
+	    echo "$(GH_STATE_DIR) must belong to the user of nginx's"    \
+	         "workers ($(GH_USER)? GH_USER=NAME)";                   \
+	fi
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan
