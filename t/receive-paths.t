@@ -205,6 +205,23 @@ for my $case ([ 'http://localhost/admin', 401 ], [ 'http://other/admin', 401 ],
 }
 is(bytes('http://localhost/public/x')->received->target, '/public/x',
    'B11: the service receives the path alone');
+for my $case ([ 'http://other/public/x', 'localhost', 400 ],
+              [ 'http://localhost:80/public/x', 'localhost', 400 ],
+              [ 'http://localhos/public/x', 'localhost', 400 ],
+              [ 'http://other', 'localhost', 400 ],
+              [ 'http://other?/public/', 'localhost', 400 ],
+              [ 'evil://localhost/public/x', 'localhost', 400 ],
+              [ 'httpx://localhost/public/x', 'localhost', 400 ],
+              [ 'HTTPS://localhost/public/x', 'localhost', 200 ],
+              [ 'http://LOCALHOST:80/public/x', 'localhost:80', 200 ])
+{
+    my ($target, $host, $status) = @$case;
+    $t->journal_clear;
+    is(bytes($target, host => $host)->status, $status,
+       "B11, C7: $target with Host: $host"
+       . ($status == 400 ? ' names two hosts, or none of ours' : ''));
+    is(scalar $t->journal, $status == 200 ? 1 : 0, 'and arrives accordingly');
+}
 is(bytes('*', method => 'OPTIONS')->status, 400, 'B11: OPTIONS *');
 
 # B13: methods are words of their own

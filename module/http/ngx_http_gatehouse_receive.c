@@ -24,6 +24,7 @@ static ngx_uint_t ngx_http_gatehouse_receive_is(ngx_str_t *s, const char *word,
                                                 size_t len);
 static ngx_int_t ngx_http_gatehouse_receive_target(
     ngx_http_gatehouse_request_t *gr);
+static ngx_uint_t ngx_http_gatehouse_receive_names(ngx_http_request_t *r);
 static void ngx_http_gatehouse_receive_location(
     ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_receive_host(
@@ -96,6 +97,10 @@ ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
         if (refused != 0) {
             return ngx_http_gatehouse_refuse(gr, GH_REASON_TARGET_AMBIGUOUS);
         }
+    }
+
+    if (!r->internal && !ngx_http_gatehouse_receive_names(r)) {
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_TARGET_AMBIGUOUS);
     }
 
     if (!r->internal && ngx_http_gatehouse_receive_host(gr) != NGX_OK) {
@@ -283,6 +288,43 @@ ngx_http_gatehouse_receive_target(ngx_http_gatehouse_request_t *gr)
     r->unparsed_uri.len = out.len;
 
     return NGX_OK;
+}
+
+
+/* False: another scheme than http and https, or a request line that names
+ * another host than the Host header, which the service might go by. */
+
+static ngx_uint_t
+ngx_http_gatehouse_receive_names(ngx_http_request_t *r)
+{
+    u_char *end;
+    ngx_str_t *host;
+
+    if (r->schema.len != 0
+        && !ngx_http_gatehouse_receive_is(&r->schema, "http", 4)
+        && !ngx_http_gatehouse_receive_is(&r->schema, "https", 5))
+    {
+        return 0;
+    }
+
+    if (r->host_start == NULL || r->headers_in.host == NULL) {
+        return 1;
+    }
+
+    /* with its port, up to the path, which may be missing */
+
+    end = r->uri_start;
+
+    if (end < r->host_end) {
+        for (end = r->host_end; *end != ' '; end++) {
+            /* void */
+        }
+    }
+
+    host = &r->headers_in.host->value;
+
+    return host->len == (size_t) (end - r->host_start)
+           && ngx_strncasecmp(host->data, r->host_start, host->len) == 0;
 }
 
 
