@@ -12,6 +12,7 @@
 
 #include "gh_hash.h"
 
+#include <endian.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
@@ -21,9 +22,14 @@ typedef struct {
 } sip_t;
 
 
+static inline sip_t sip_start(const gh_sipkey_t *key);
+static inline sip_t sip_text(sip_t sip, gh_str_t s);
+static inline sip_t sip_word(sip_t sip, uint64_t m);
+static inline sip_t sip_4_rounds(sip_t sip);
+static inline uint64_t sip_out(sip_t sip);
 static inline sip_t sip_round(sip_t s);
 static inline uint64_t rotate(uint64_t x, unsigned bits);
-static uint64_t load_le64(const char *p);
+static inline uint64_t load_le64(const char *p);
 static void absorb(const uint8_t block[SHA256_CBLOCK], uint8_t pad,
                    uint32_t state[8]);
 static void resume(SHA256_CTX *ctx, const uint32_t state[8]);
@@ -34,20 +40,50 @@ static void finish(SHA256_CTX *ctx, const gh_hmac_key_t *k,
 uint64_t
 gh_siphash(const gh_sipkey_t *key, gh_str_t s)
 {
-    sip_t s4 = { UINT64_C(0x736f6d6570736575) ^ key->k0,
-                 UINT64_C(0x646f72616e646f6d) ^ key->k1,
-                 UINT64_C(0x6c7967656e657261) ^ key->k0,
-                 UINT64_C(0x7465646279746573) ^ key->k1 };
+    sip_t sip = sip_text(sip_start(key), s);
 
+    sip.v2 ^= 0xff;
+
+    return sip_out(sip_4_rounds(sip));
+}
+
+
+void
+gh_siphash_128(const gh_sipkey_t *key, gh_str_t s, uint64_t out[2])
+{
+    sip_t sip = sip_start(key);
+
+    sip.v1 ^= 0xee;
+    sip = sip_text(sip, s);
+
+    sip.v2 ^= 0xee;
+    sip = sip_4_rounds(sip);
+    out[0] = sip_out(sip);
+
+    sip.v1 ^= 0xdd;
+    sip = sip_4_rounds(sip);
+    out[1] = sip_out(sip);
+}
+
+
+static inline sip_t
+sip_start(const gh_sipkey_t *key)
+{
+    return (sip_t){ UINT64_C(0x736f6d6570736575) ^ key->k0,
+                    UINT64_C(0x646f72616e646f6d) ^ key->k1,
+                    UINT64_C(0x6c7967656e657261) ^ key->k0,
+                    UINT64_C(0x7465646279746573) ^ key->k1 };
+}
+
+
+static inline sip_t
+sip_text(sip_t sip, gh_str_t s)
+{
     size_t whole = s.len - s.len % 8;
     uint64_t last = (uint64_t) s.len << 56;
 
     for (size_t i = 0; i < whole; i += 8) {
-        uint64_t m = load_le64(s.data + i);
-
-        s4.v3 ^= m;
-        s4 = sip_round(sip_round(s4));
-        s4.v0 ^= m;
+        sip = sip_word(sip, load_le64(s.data + i));
     }
 
     if (whole != 0 && s.len != whole) {
@@ -60,14 +96,32 @@ gh_siphash(const gh_sipkey_t *key, gh_str_t s)
         }
     }
 
-    s4.v3 ^= last;
-    s4 = sip_round(sip_round(s4));
-    s4.v0 ^= last;
+    return sip_word(sip, last);
+}
 
-    s4.v2 ^= 0xff;
-    s4 = sip_round(sip_round(sip_round(sip_round(s4))));
 
-    return s4.v0 ^ s4.v1 ^ s4.v2 ^ s4.v3;
+static inline sip_t
+sip_word(sip_t sip, uint64_t m)
+{
+    sip.v3 ^= m;
+    sip = sip_round(sip_round(sip));
+    sip.v0 ^= m;
+
+    return sip;
+}
+
+
+static inline sip_t
+sip_4_rounds(sip_t sip)
+{
+    return sip_round(sip_round(sip_round(sip_round(sip))));
+}
+
+
+static inline uint64_t
+sip_out(sip_t sip)
+{
+    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
 }
 
 
@@ -99,16 +153,14 @@ rotate(uint64_t x, unsigned bits)
 }
 
 
-static uint64_t
+static inline uint64_t
 load_le64(const char *p)
 {
-    uint64_t n = 0;
+    uint64_t n;
 
-    for (unsigned i = 0; i < 8; i++) {
-        n |= (uint64_t) (unsigned char) p[i] << (8 * i);
-    }
+    memcpy(&n, p, sizeof(n));
 
-    return n;
+    return le64toh(n);
 }
 
 

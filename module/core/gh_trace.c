@@ -15,6 +15,7 @@
 #define FLAGS_AT 53
 
 
+static void put_id(const uint8_t *random, size_t n_words, char *text);
 static bool hex_lower(gh_str_t s);
 static bool all_are(gh_str_t s, char c);
 static bool odd(char digit);
@@ -67,36 +68,45 @@ gh_traceparent_valid(gh_str_t value)
 gh_rc_t
 gh_traceparent_build(gh_str_t from, const uint8_t random[24], gh_buf_t *out)
 {
-    uint8_t bytes[24];
-    char text[GH_TRACEPARENT_LEN];
-    gh_buf_t b = GH_BUF(text);
-    gh_str_t trace = { (const char *) bytes, 16 };
-    gh_str_t parent = { (const char *) bytes + 16, 8 };
-    bool continues = gh_traceparent_valid(from);
-    bool sampled = continues && odd(from.data[FLAGS_AT + 1]);
-
-    memcpy(bytes, random, sizeof(bytes));
-
-    /* ids of zeros mean "none" */
-    bytes[15] |= all_are(trace, '\0');
-    bytes[23] |= all_are(parent, '\0');
-
-    (void) gh_buf_add(&b, GH_STR("00-"));
-
-    if (continues) {
-        (void) gh_buf_add(&b, part(from, TRACE_AT, TRACE_LEN));
-
-    } else {
-        (void) gh_hex_encode(trace, &b);
+    if (out->cap - out->len < GH_TRACEPARENT_LEN) {
+        return GH_TOO_LONG;
     }
 
-    (void) gh_buf_add_char(&b, '-');
-    (void) gh_hex_encode(parent, &b);
+    bool continues = gh_traceparent_valid(from);
+    bool sampled = continues && odd(from.data[FLAGS_AT + 1]);
+    char *text = out->data + out->len;
 
     /* section 3.2.2.5.2: flags that are not defined yet are not passed on */
-    (void) gh_buf_add(&b, sampled ? GH_STR("-01") : GH_STR("-00"));
+    memcpy(text, "00-", 3);
+    text[TRACE_AT + TRACE_LEN] = '-';
+    memcpy(text + PARENT_AT + PARENT_LEN, sampled ? "-01" : "-00", 3);
 
-    return gh_buf_add(out, gh_buf_str(&b));
+    if (continues) {
+        memcpy(text + TRACE_AT, from.data + TRACE_AT, TRACE_LEN);
+
+    } else {
+        put_id(random, 2, text + TRACE_AT);
+    }
+
+    put_id(random + 16, 1, text + PARENT_AT);
+    out->len += GH_TRACEPARENT_LEN;
+
+    return GH_OK;
+}
+
+
+/* One of zeros would mean "none". */
+static void
+put_id(const uint8_t *random, size_t n_words, char *text)
+{
+    uint64_t words[2] = { 0 };
+    gh_buf_t out = { text, 0, 2 * n_words * sizeof(words[0]) };
+    uint8_t *bytes = (uint8_t *) words;
+
+    memcpy(words, random, out.cap / 2);
+    bytes[out.cap / 2 - 1] |= (words[0] | words[1]) == 0;
+
+    (void) gh_hex_encode((gh_str_t){ (char *) bytes, out.cap / 2 }, &out);
 }
 
 

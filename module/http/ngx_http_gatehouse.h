@@ -32,7 +32,8 @@
 #include "ngx_gatehouse_store.h"
 
 #define NGX_HTTP_GATEHOUSE_CHARGES_MAX 16
-#define NGX_HTTP_GATEHOUSE_ID_WORDS 3 /* trace id and parent id */
+#define NGX_HTTP_GATEHOUSE_ID_LEN 24 /* trace id and parent id */
+#define NGX_HTTP_GATEHOUSE_IDS 128   /* drawn at once */
 #define NGX_HTTP_GATEHOUSE_SOURCE_LEN 16
 #define NGX_HTTP_GATEHOUSE_ISSUERS_MAX 8 /* on one line */
 
@@ -150,9 +151,11 @@ typedef struct {
     ngx_gatehouse_shm_t *shm;
     ngx_gatehouse_counters_t *counters;
     ngx_http_gatehouse_tokens_t *tokens;
+    ngx_http_gatehouse_sessions_t *sessions;
     ngx_http_gatehouse_known_key_t *known_keys;
-    uint64_t id_counter;
-    gh_sipkey_t id_key[NGX_HTTP_GATEHOUSE_ID_WORDS];
+    u_char ids[NGX_HTTP_GATEHOUSE_IDS][NGX_HTTP_GATEHOUSE_ID_LEN];
+    ngx_uint_t ids_left;
+    gh_sipkey_t sip; /* secret, of its own tables */
     gh_lock_t cells_lock;
     ngx_queue_t bound;   /* images bound */
     ngx_queue_t streams; /* requests with a principal, by last look */
@@ -246,7 +249,7 @@ typedef struct {
 
     /* receive */
     ngx_str_t request_id;
-    uint64_t id_words[NGX_HTTP_GATEHOUSE_ID_WORDS];
+    u_char id_bytes[NGX_HTTP_GATEHOUSE_ID_LEN];
     u_char own_id[32];
     u_char traceparent[GH_TRACEPARENT_LEN + 1];
     ngx_str_t original_target;

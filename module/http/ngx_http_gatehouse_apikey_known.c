@@ -136,6 +136,5 @@ static void
 ngx_http_gatehouse_known_hash(ngx_http_gatehouse_main_conf_t *gmcf,
                               gh_str_t text, uint64_t hash[2])
 {
-    hash[0] = gh_siphash(&gmcf->id_key[0], text);
-    hash[1] = gh_siphash(&gmcf->id_key[1], text);
+    gh_siphash_128(&gmcf->sip, text, hash);
 }

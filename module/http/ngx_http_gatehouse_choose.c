@@ -184,7 +184,7 @@ ngx_http_gatehouse_sticky_key(ngx_http_gatehouse_request_t *gr)
     switch (gr->version->sticky) {
 
     case GH_STICKY_NONE:
-        return gh_siphash(&gr->gmcf->id_key[0],
+        return gh_siphash(&gr->gmcf->sip,
                           ngx_http_gatehouse_gh(gr->request_id));
 
     case GH_STICKY_COOKIE:

@@ -1,15 +1,16 @@
 /*
  * One id per request and its W3C trace: the caller's from trusted peers,
- * else 128 bits of a keyed count, unique and not to be guessed, cheaper than
- * asking for random numbers. nginx's own $request_id becomes the same.
+ * else 128 random bits, drawn for many requests at once since asking costs
+ * more than the bits do. nginx's own $request_id becomes the same.
  */
 
 #include "ngx_http_gatehouse.h"
 
+#include <openssl/rand.h>
 
-static void ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr,
-                                      u_char *text);
-static void ngx_http_gatehouse_id_words(ngx_http_gatehouse_request_t *gr);
+
+static void ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_draw(ngx_http_gatehouse_request_t *gr);
 
 
 ngx_int_t
@@ -23,7 +24,9 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
     r = gr->request;
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
 
-    ngx_http_gatehouse_id_words(gr);
+    if (ngx_http_gatehouse_draw(gr) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (glcf->request_id_trusted != NULL
         && ngx_cidr_match(r->connection->sockaddr, glcf->request_id_trusted)
@@ -41,7 +44,7 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
     vv = &r->variables[gr->gmcf->request_id_index];
 
     if (!vv->valid) {
-        ngx_http_gatehouse_own_id(gr, gr->own_id);
+        ngx_http_gatehouse_own_id(gr);
 
         vv->data = gr->own_id;
         vv->len = sizeof(gr->own_id);
@@ -57,29 +60,43 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
 }
 
 
-static void
-ngx_http_gatehouse_id_words(ngx_http_gatehouse_request_t *gr)
+static ngx_int_t
+ngx_http_gatehouse_draw(ngx_http_gatehouse_request_t *gr)
 {
-    gh_str_t counter;
-    ngx_uint_t i;
     ngx_http_gatehouse_main_conf_t *gmcf;
 
     gmcf = gr->gmcf;
 
-    gmcf->id_counter++;
-    counter.data = (const char *) &gmcf->id_counter;
-    counter.len = sizeof(gmcf->id_counter);
+    if (gmcf->ids_left == 0) {
 
-    for (i = 0; i < NGX_HTTP_GATEHOUSE_ID_WORDS; i++) {
-        gr->id_words[i] = gh_siphash(&gmcf->id_key[i], counter);
+        if (RAND_bytes(gmcf->ids[0], sizeof(gmcf->ids)) != 1) {
+            return NGX_ERROR;
+        }
+
+        gmcf->ids_left = NGX_HTTP_GATEHOUSE_IDS;
     }
+
+    ngx_memcpy(gr->id_bytes, gmcf->ids[--gmcf->ids_left],
+               NGX_HTTP_GATEHOUSE_ID_LEN);
+
+    return NGX_OK;
 }
 
 
 static void
-ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr, u_char *text)
+ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr)
 {
-    (void) ngx_hex_dump(text, (u_char *) gr->id_words, 16);
+    gh_buf_t out;
+    gh_str_t bytes;
+
+    out.data = (char *) gr->own_id;
+    out.len = 0;
+    out.cap = sizeof(gr->own_id);
+
+    bytes.data = (const char *) gr->id_bytes;
+    bytes.len = sizeof(gr->own_id) / 2;
+
+    (void) gh_hex_encode(bytes, &out);
 }
 
 
@@ -112,8 +129,7 @@ ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
     out.len = 0;
     out.cap = GH_TRACEPARENT_LEN;
 
-    return (gh_traceparent_build(from, (const uint8_t *) gr->id_words, &out)
-            == GH_OK)
+    return (gh_traceparent_build(from, gr->id_bytes, &out) == GH_OK)
                ? NGX_OK
                : NGX_ERROR;
 }

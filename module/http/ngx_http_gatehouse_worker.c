@@ -24,7 +24,7 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
     gmcf->cells_lock = ngx_gatehouse_shm_lock(gmcf->zone);
     gmcf->counters = ngx_gatehouse_counters(gmcf->shm);
 
-    if (RAND_bytes((u_char *) gmcf->id_key, sizeof(gmcf->id_key)) != 1) {
+    if (RAND_bytes((u_char *) &gmcf->sip, sizeof(gmcf->sip)) != 1) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "gatehouse: no random numbers");
         return NGX_ERROR;

@@ -64,6 +64,44 @@ siphash_is_the_papers_for_every_length(void **state)
 
 
 static void
+siphash_of_128_bits_is_that_of_its_authors(void **state)
+{
+    (void) state;
+    static const struct {
+        size_t len;
+        const char *hash;
+    } vectors[] = {
+        { 0, "a3817f04ba25a8e66df67214c7550293" },
+        { 1, "da87c1d86b99af44347659119b22fc45" },
+        { 8, "3b62a9ba6258f5610f83e264f31497b4" },
+        { 15, "5493e99933b0a8117e08ec0f97cfc3d9" },
+        { 63, "5150d1772f50834a503e069a973fbd7c" },
+    };
+    char message[64];
+    gh_sipkey_t key = { UINT64_C(0x0706050403020100),
+                        UINT64_C(0x0f0e0d0c0b0a0908) };
+
+    for (size_t i = 0; i < sizeof(message); i++) {
+        message[i] = (char) i;
+    }
+
+    for (size_t i = 0; i < COUNT(vectors); i++) {
+        char room[16];
+        gh_buf_t b = GH_BUF(room);
+        gh_str_t bytes = gh_test_hex(vectors[i].hash, &b);
+        uint64_t got[2];
+
+        gh_siphash_128(&key, (gh_str_t){ message, vectors[i].len }, got);
+
+        for (size_t n = 0; n < bytes.len; n++) {
+            assert_int_equal((uint8_t) (got[n / 8] >> (8 * (n % 8))),
+                             (uint8_t) bytes.data[n]);
+        }
+    }
+}
+
+
+static void
 siphash_depends_on_every_bit_of_the_key(void **state)
 {
     (void) state;
@@ -228,6 +266,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(siphash_is_the_papers_for_every_length),
+        cmocka_unit_test(siphash_of_128_bits_is_that_of_its_authors),
         cmocka_unit_test(siphash_depends_on_every_bit_of_the_key),
         cmocka_unit_test(sha256_is_that_of_fips180),
         cmocka_unit_test(hmac_is_that_of_rfc4231),
