@@ -124,6 +124,15 @@ gh_rc_t gh_jwk_verify(const gh_jwks_t *set, size_t i, gh_alg_t alg,
                       gh_str_t input, gh_str_t signature);
 
 /*
+ * Signs input as JWS writes it (ECDSA is r || s); appends the bytes. pkey is
+ * borrowed, for HS* it is an HMAC key.
+ * GH_INVALID: alg and key do not go together, or OpenSSL would not sign;
+ * GH_TOO_LONG, GH_NOMEM.
+ */
+gh_rc_t gh_jwk_sign(gh_alg_t alg, EVP_PKEY *pkey, gh_str_t input,
+                    gh_buf_t *out);
+
+/*
  * Appends the public half of pkey as a JSON Web Key with "use":"sig"; kid
  * and alg are left out when empty and GH_ALG_NONE. GH_INVALID: a key that
  * gh_jwks_parse would not take, or that does not allow alg; GH_TOO_LONG.

@@ -1,6 +1,5 @@
 /*
- * Makes tokens (RFC 7515 section 5.1), for tests, the tool and a first try;
- * the gate itself never signs for others.
+ * Makes signatures and the tokens that hold them (RFC 7515 section 5.1).
  */
 
 #include "gh_alg.h"
@@ -16,8 +15,6 @@
 
 static gh_rc_t build_header(gh_alg_t alg, gh_str_t kid, gh_buf_t *out);
 static bool goes_with(const gh_alg_info_t *info, const EVP_PKEY *pkey);
-static gh_rc_t add_signature(const gh_alg_info_t *info, EVP_PKEY *pkey,
-                             gh_str_t input, gh_buf_t *out);
 static gh_rc_t make_signature(const gh_alg_info_t *info, EVP_PKEY *pkey,
                               gh_str_t input, gh_buf_t *out);
 static gh_rc_t set_up(EVP_MD_CTX *ctx, const gh_alg_info_t *info,
@@ -71,12 +68,9 @@ gh_rc_t
 gh_jwt_sign_header(gh_alg_t alg, gh_str_t header_json, EVP_PKEY *pkey,
                    gh_str_t claims_json, gh_buf_t *out)
 {
-    const gh_alg_info_t *info = gh_alg_info(alg);
+    char bytes[GH_SIGNATURE_MAX];
+    gh_buf_t signature = GH_BUF(bytes);
     size_t mark = out->len;
-
-    if (!goes_with(info, pkey)) {
-        return GH_INVALID;
-    }
 
     gh_rc_t rc = gh_base64url_encode(header_json, out);
 
@@ -91,7 +85,15 @@ gh_jwt_sign_header(gh_alg_t alg, gh_str_t header_json, EVP_PKEY *pkey,
     if (rc == GH_OK) {
         gh_str_t input = { out->data + mark, out->len - mark };
 
-        rc = add_signature(info, pkey, input, out);
+        rc = gh_jwk_sign(alg, pkey, input, &signature);
+    }
+
+    if (rc == GH_OK) {
+        rc = gh_buf_add_char(out, '.');
+    }
+
+    if (rc == GH_OK) {
+        rc = gh_base64url_encode(gh_buf_str(&signature), out);
     }
 
     if (rc != GH_OK) {
@@ -135,27 +137,28 @@ goes_with(const gh_alg_info_t *info, const EVP_PKEY *pkey)
 }
 
 
-static gh_rc_t
-add_signature(const gh_alg_info_t *info, EVP_PKEY *pkey, gh_str_t input,
-              gh_buf_t *out)
+gh_rc_t
+gh_jwk_sign(gh_alg_t alg, EVP_PKEY *pkey, gh_str_t input, gh_buf_t *out)
 {
-    char bytes[GH_SIGNATURE_MAX], raw[2 * GH_COORDINATE_MAX];
-    gh_buf_t signature = GH_BUF(bytes), ecdsa = GH_BUF(raw);
+    const gh_alg_info_t *info = gh_alg_info(alg);
+    char bytes[GH_SIGNATURE_MAX];
+    gh_buf_t made = GH_BUF(bytes);
+
+    if (!goes_with(info, pkey)) {
+        return GH_INVALID;
+    }
 
     ERR_clear_error();
 
-    gh_rc_t rc = make_signature(info, pkey, input, &signature);
+    gh_rc_t rc = make_signature(info, pkey, input, &made);
 
-    if (rc == GH_OK && info->family == GH_FAMILY_EC) {
-        rc = gh_ecdsa_from_der(info->curve, gh_buf_str(&signature), &ecdsa);
-        signature = ecdsa;
+    if (rc != GH_OK) {
+        return rc;
     }
 
-    if (rc == GH_OK) {
-        rc = gh_buf_add_char(out, '.');
-    }
-
-    return rc == GH_OK ? gh_base64url_encode(gh_buf_str(&signature), out) : rc;
+    return info->family == GH_FAMILY_EC
+               ? gh_ecdsa_from_der(info->curve, gh_buf_str(&made), out)
+               : gh_buf_add(out, gh_buf_str(&made));
 }
 
 

@@ -51,6 +51,17 @@ typedef enum {
     GH_REASON_TOKEN_EXPIRED,
     GH_REASON_TOKEN_NOT_YET,
     GH_REASON_TOKEN_CLAIM,
+    GH_REASON_SIGNATURE_MALFORMED,
+    GH_REASON_SIGNATURE_COMPONENT, /* covers what cannot be had or signed */
+    GH_REASON_SIGNATURE_COVERAGE,  /* does not cover what is required */
+    GH_REASON_SIGNATURE_KEY_UNKNOWN,
+    GH_REASON_SIGNATURE_ALGORITHM,
+    GH_REASON_SIGNATURE_EXPIRED,
+    GH_REASON_SIGNATURE_NOT_YET,
+    GH_REASON_SIGNATURE_NONCE,    /* missing, empty or too long */
+    GH_REASON_SIGNATURE_WRONG,    /* not by that key over this request */
+    GH_REASON_SIGNATURE_DIGEST,   /* the body is another one */
+    GH_REASON_SIGNATURE_REPLAYED, /* the nonce was used before */
 
     /* authorize: 403 */
     GH_REASON_RULE_NONE,    /* no line admits */
@@ -67,6 +78,8 @@ typedef enum {
     GH_REASON_STORE_UNAVAILABLE,
     GH_REASON_KEYS_UNAVAILABLE, /* no key set of the issuer could be had */
     GH_REASON_POLICIES_UNAVAILABLE,
+    GH_REASON_REPLAY_UNAVAILABLE, /* replay memory full, or younger than the
+                                     signature */
     GH_REASON_NO_DEPLOYMENT,
     GH_REASON_OVERLOADED,
     GH_REASON_INTERNAL, /* 500: no memory and the like */

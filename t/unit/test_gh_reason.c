@@ -54,6 +54,7 @@ words_are_the_names_in_the_code(void **state)
         { GH_REASON_KEY_REVOKED, "key_revoked" },
         { GH_REASON_TOKEN_SIGNATURE, "token_signature" },
         { GH_REASON_TOKEN_CLAIM, "token_claim" },
+        { GH_REASON_SIGNATURE_REPLAYED, "signature_replayed" },
         { GH_REASON_RULE_NONE, "rule_none" },
         { GH_REASON_PLAN_SERVICE, "plan_service" },
         { GH_REASON_QUOTA_EXHAUSTED, "quota_exhausted" },
@@ -106,8 +107,8 @@ F3_all_failed_credentials_look_alike(void **state)
 {
     (void) state;
 
-    for (unsigned i = GH_REASON_CREDENTIAL_MISSING; i <= GH_REASON_TOKEN_CLAIM;
-         i++)
+    for (unsigned i = GH_REASON_CREDENTIAL_MISSING;
+         i <= GH_REASON_SIGNATURE_REPLAYED; i++)
     {
         assert_true(
             same_outside((gh_reason_t) i, GH_REASON_CREDENTIAL_MISSING));
