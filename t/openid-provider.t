@@ -1,6 +1,7 @@
 # The certified provider of the tests is one: people log in at it, every way
 # to be a client works, and what it is told to do happens.
 use Gatehouse::Test;
+use Gatehouse::Test::Browser;
 use Gatehouse::Test::Login;
 use Gatehouse::Test::OpenID;
 use Gatehouse::Test::Party;
@@ -139,5 +140,23 @@ $op->stop;
 ok(!eval { $rp->metadata }, 'it can be away');
 $op->start;
 ok($rp->metadata->{issuer}, 'and comes back');
+
+# A real browser gets through its pages
+my $landing = 'http://localhost:' . $echo->port . '/landing';
+my $rp2 = party(client_id => 'web', redirect_uri => $landing);
+$op->client(client_id => 'web', redirect_uris => [$landing]);
+my $browser = Gatehouse::Test::Browser->new(trust => $op->certificate);
+my $tab = $browser->tab->goto($rp2->authorize_url);
+$tab->screenshot("$ENV{SCREENSHOTS}/provider-login.png") if $ENV{SCREENSHOTS};
+$tab->fill('#login', 'bob')->fill('#password', 'demo')->click('#go')
+    ->wait_text(qr/would like to know/);
+$tab->screenshot("$ENV{SCREENSHOTS}/provider-consent.png")
+    if $ENV{SCREENSHOTS};
+$tab->click('#go')->wait_url(qr/^\Q$landing/);
+my %back = Gatehouse::Test::Page::decode_form($tab->url);
+is($rp2->verify($rp2->tokens($back{code})->{id_token})->{email},
+   'bob@example.com', 'Bob logs in with Chromium');
+is(join("\n", grep { !/favicon/ } $tab->errors), '', 'nothing is wrong there');
+$browser->stop;
 
 done_testing;

@@ -47,9 +47,10 @@ clients, users, consent, rotate, claims, ttl => { AccessToken => 5 }, trust;
 C<< tls => 0 >> for plain http. Consent is not asked unless
 C<< consent => 1 >>.
 
-=item issuer, port, ca, secret, secret_file
+=item issuer, port, ca, certificate, secret, secret_file
 
-where it is, the authority that vouches for it, and the clients' secret.
+where it is, the authority that vouches for it, its own certificate (for a
+browser), and the clients' secret.
 
 =item client(client_id => ..., ...), user($name, %claims), forget($name)
 
@@ -148,6 +149,9 @@ sub ca {
     my ($self) = @_;
     return $self->{authority} && $self->{authority}->ca;
 }
+
+
+sub certificate { return ($_[0]{options}{tls} || {})->{cert} }
 
 
 # ---- its life --------------------------------------------------------------
