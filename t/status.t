@@ -2,6 +2,9 @@
 # and in words that were declared (THREATS M6).
 use Gatehouse::Test;
 
+END { system("umount -l $main::mounted") if $main::mounted }
+
+
 # Given a gateway that has let in and refused
 my $t = Gatehouse::Test->new(workers => 2);
 $t->services(orders => { default_version => 'v1', versions => { v1 => {
@@ -87,5 +90,90 @@ is($t->get('/status', port => $t->port('told'), from => '127.0.0.9')
      ->status, 200, 'who was named may ask');
 is($t->get('/status', port => $t->port('told'))->status, 403,
    'and then nobody else');
+
+
+{
+    # Given two workers that nobody has asked for the service yet
+    my $t = Gatehouse::Test->new(workers => 2);
+    $t->services(orders => { default_version => 'v1', versions => { v1 => {
+        deployments => {
+            blue  => { upstream => 'echo', initial_weight => '100%' },
+            green => { upstream => 'echo', initial_weight => '0%' } } } } });
+    $t->start(<<'EOF');
+    location / {
+        gatehouse_authenticate  off;
+        gatehouse_service       orders;
+        proxy_pass              http://gatehouse;
+    }
+EOF
+
+    my $all_say = sub {
+        my ($blue, $change) = @_;
+        return !grep {
+            my $v = $t->status->{traffic}{'orders/v1'};
+            $v->{weights}{blue} != $blue || $v->{change} != $change
+        } 1 .. 12;
+    };
+    ok(wait_for(sub { $all_say->(10000, 0) }, 5, 'the weights'),
+       'weights are those of the file');
+
+    # When the tool changes them, twice
+    for my $n (1, 2) {
+        my ($done) = $t->tool('traffic', 'set', 'orders/v1',
+                              'green=' . (20 + 10 * $n) . '%', '--wait');
+        is($done, 0, "weights are changed, $n");
+
+        # Then every worker says so, without a request to the service
+        ok(wait_for(sub { $all_say->(8000 - 1000 * $n, $n) }, 5,
+                    'the new weights'),
+           'and status shows those of the store, whichever worker answers');
+    }
+    like($t->status->{traffic}{'orders/v1'}{as_of},
+         qr/^\d{4}-\d\d-\d\dT/, 'it says when they were that');
+}
+
+
+SKIP: {
+    # Given a store on a disk of its own
+    my $t = Gatehouse::Test->new(workers => 1);
+    my $disk = $t->dir . '/state';
+    $t->plans(slow => '100r/day');
+    my $alice = $t->consumers(1, plan => 'slow');
+    $t->prepare('');
+    skip 'needs a disk of its own', 6
+        if $> != 0 || system("mount -t tmpfs -o size=2m,mode=700 none $disk "
+                             . '2>/dev/null') != 0;
+    our $mounted = $disk;
+    chown +(getpwnam $t->{user})[2, 3], $disk;
+    $t->start(<<'EOF');
+    location / {
+        gatehouse_authenticate  api_key;
+        gatehouse_limit         plan;
+        proxy_pass              http://echo;
+    }
+EOF
+    my $store = sub { $t->status->{store} };
+    is($t->get('/', key => $alice)->status, 200, 'a disk takes writes');
+    wait_for(sub { $store->()->{writable} }, 5, 'a write');
+    ok(!exists $store->()->{why}, 'and status has nothing to explain');
+
+    # When it is full, and the next reservation of a quota is to be written
+    open my $fill, '>', "$disk/fill" or die "$!\n";
+    1 while syswrite $fill, 'x' x 4096;
+    close $fill;
+    wait_for(sub { $t->get('/', key => $alice); !$store->()->{writable} },
+             20, 'a write that fails');
+
+    # Then status says so, and why, and so does the tool
+    ok($store->()->{available}, 'it is still there to be read');
+    like($store->()->{why}, qr/no space left/, 'why it takes no writes');
+    is($store->()->{dropped}, 0, 'nothing was dropped for want of room');
+    like(($t->tool('status'))[1], qr/^store +\w+, available, NOT WRITABLE;/m,
+         'the tool says so');
+    unlink "$disk/fill";
+    $t->stop;
+    system("umount -l $disk");
+    $mounted = undef;
+}
 
 done_testing;

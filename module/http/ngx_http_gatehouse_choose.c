@@ -9,6 +9,13 @@
 
 static ngx_int_t ngx_http_gatehouse_weights(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_weights_t **out);
+static gh_str_t ngx_http_gatehouse_weights_name(
+    const gh_image_t *im, const gh_image_service_t *service,
+    const gh_image_version_t *version, gh_buf_t *out);
+static void ngx_http_gatehouse_weights_take(const gh_image_t *im,
+                                            const gh_image_version_t *version,
+                                            gh_rc_t rc, gh_str_t record,
+                                            ngx_http_gatehouse_weights_t *w);
 static void ngx_http_gatehouse_weights_load(const gh_image_t *im,
                                             const gh_image_version_t *version,
                                             const gh_traffic_t *traffic,
@@ -61,11 +68,10 @@ static ngx_int_t
 ngx_http_gatehouse_weights(ngx_http_gatehouse_request_t *gr,
                            ngx_http_gatehouse_weights_t **out)
 {
-    char name[GH_STORE_NAME_MAX];
+    char room[GH_STORE_NAME_MAX];
     gh_rc_t rc;
-    gh_buf_t b;
+    gh_buf_t name = GH_BUF(room);
     gh_str_t record;
-    gh_traffic_t traffic;
     const gh_image_t *im;
     ngx_http_gatehouse_bound_t *bound;
     ngx_http_gatehouse_weights_t *w;
@@ -79,42 +85,99 @@ ngx_http_gatehouse_weights(ngx_http_gatehouse_request_t *gr,
         return NGX_OK;
     }
 
-    b.data = name;
-    b.len = 0;
-    b.cap = sizeof(name);
-
-    (void) gh_buf_add(&b, gh_image_str(im, gr->service->name));
-    (void) gh_buf_add_char(&b, '/');
-    (void) gh_buf_add(&b, gh_image_str(im, gr->version->name));
-
-    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_TRAFFIC, gh_buf_str(&b),
-                                   &record, NULL);
+    rc = ngx_http_gatehouse_lookup(
+        gr, GH_KIND_TRAFFIC,
+        ngx_http_gatehouse_weights_name(im, gr->service, gr->version, &name),
+        &record, NULL);
 
     if (rc == GH_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (rc == GH_OK && gh_traffic_decode(record, &traffic) == GH_OK
-        && ngx_http_gatehouse_weights_fit(im, gr->version, &traffic))
-    {
-        ngx_http_gatehouse_weights_load(im, gr->version, &traffic, w);
-        w->fresh = 1;
-        return NGX_OK;
-    }
-
-    if (rc == GH_OK || rc == GH_ABSENT) {
-        ngx_http_gatehouse_weights_load(im, gr->version, NULL, w);
-        w->fresh = 1;
-        return NGX_OK;
-    }
-
-    /* the store cannot be asked: what was in force stays in force */
-
-    if (!w->loaded) {
-        ngx_http_gatehouse_weights_load(im, gr->version, NULL, w);
-    }
+    ngx_http_gatehouse_weights_take(im, gr->version, rc, record, w);
 
     return NGX_OK;
+}
+
+
+ngx_http_gatehouse_weights_t *
+ngx_http_gatehouse_weights_now(ngx_http_gatehouse_main_conf_t *gmcf,
+                               ngx_gatehouse_image_t *image,
+                               const gh_image_service_t *service,
+                               const gh_image_version_t *version)
+{
+    char room[GH_STORE_NAME_MAX];
+    gh_rc_t rc;
+    gh_buf_t name = GH_BUF(room);
+    gh_str_t record;
+    ngx_http_gatehouse_bound_t *bound;
+    ngx_http_gatehouse_weights_t *w;
+
+    bound = image->bound;
+    w = &bound->weights[version->index];
+
+    if (w->fresh) {
+        return w;
+    }
+
+    rc = ngx_gatehouse_records_get(gmcf->records, GH_KIND_TRAFFIC,
+                                   ngx_http_gatehouse_weights_name(
+                                       &image->im, service, version, &name),
+                                   &record, NULL, NULL);
+
+    if (rc != GH_AGAIN) {
+        ngx_http_gatehouse_weights_take(&image->im, version, rc, record, w);
+    }
+
+    return w;
+}
+
+
+static gh_str_t
+ngx_http_gatehouse_weights_name(const gh_image_t *im,
+                                const gh_image_service_t *service,
+                                const gh_image_version_t *version,
+                                gh_buf_t *out)
+{
+    (void) gh_buf_add(out, gh_image_str(im, service->name));
+    (void) gh_buf_add_char(out, '/');
+    (void) gh_buf_add(out, gh_image_str(im, version->name));
+
+    return gh_buf_str(out);
+}
+
+
+/* What the store answered becomes what is in force. */
+
+static void
+ngx_http_gatehouse_weights_take(const gh_image_t *im,
+                                const gh_image_version_t *version, gh_rc_t rc,
+                                gh_str_t record,
+                                ngx_http_gatehouse_weights_t *w)
+{
+    gh_traffic_t traffic;
+
+    if (rc == GH_OK && gh_traffic_decode(record, &traffic) == GH_OK
+        && ngx_http_gatehouse_weights_fit(im, version, &traffic))
+    {
+        ngx_http_gatehouse_weights_load(im, version, &traffic, w);
+
+    } else if (rc == GH_OK || rc == GH_ABSENT) {
+        ngx_http_gatehouse_weights_load(im, version, NULL, w);
+
+    } else {
+
+        /* it cannot be asked: what was in force stays in force */
+
+        if (!w->loaded) {
+            ngx_http_gatehouse_weights_load(im, version, NULL, w);
+        }
+
+        return;
+    }
+
+    w->loaded_at = ngx_time();
+    w->fresh = 1;
 }
 
 

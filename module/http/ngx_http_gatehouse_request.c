@@ -80,9 +80,9 @@ ngx_http_gatehouse_request_cleanup(void *data)
     ngx_http_gatehouse_request_t *gr = data;
 
     ngx_http_gatehouse_stream_end(gr);
-    ngx_gatehouse_records_cancel(&gr->record_waiter);
-    ngx_gatehouse_keys_cancel(&gr->keys_waiter);
-    ngx_gatehouse_quota_cancel(&gr->quota_waiter);
+    ngx_gatehouse_waiter_cancel(&gr->record_waiter);
+    ngx_gatehouse_waiter_cancel(&gr->keys_waiter);
+    ngx_gatehouse_waiter_cancel(&gr->quota_waiter);
 
     if (gr->token != NULL) {
         ngx_http_gatehouse_token_release(gr->token);
@@ -97,7 +97,19 @@ ngx_http_gatehouse_request_cleanup(void *data)
 ngx_int_t
 ngx_http_gatehouse_suspend(ngx_http_gatehouse_request_t *gr)
 {
-    /* without it a client that goes away is not noticed */
+    ngx_event_t *rev;
+
+    /* without it a client that goes away is not noticed; one that has gone
+     * already sends no other event */
+
+    rev = gr->request->connection->read;
+
+    if (rev->ready || rev->pending_eof) {
+        ngx_post_event(rev, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     gr->request->read_event_handler = ngx_http_test_reading;
     gr->waiting = 1;

@@ -15,8 +15,8 @@ static json_t *ngx_http_gatehouse_status_issuers(
 static json_t *ngx_http_gatehouse_status_traffic(
     ngx_http_gatehouse_main_conf_t *gmcf);
 static json_t *ngx_http_gatehouse_status_version(
-    const gh_image_t *im, const gh_image_version_t *version,
-    ngx_http_gatehouse_weights_t *w);
+    ngx_http_gatehouse_main_conf_t *gmcf, const gh_image_t *im,
+    const gh_image_version_t *version, const ngx_http_gatehouse_weights_t *w);
 static json_t *ngx_http_gatehouse_status_degraded(
     ngx_http_gatehouse_main_conf_t *gmcf);
 static json_t *ngx_http_gatehouse_json_text(gh_str_t s);
@@ -121,15 +121,16 @@ ngx_http_gatehouse_status_store(ngx_http_gatehouse_main_conf_t *gmcf)
 
     ngx_gatehouse_store_state(gmcf->store, &s);
 
-    o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "backend",
-                  s.backend, "available", (int) s.available, "sequence",
+    o = json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                  "backend", s.backend, "available", (int) s.available,
+                  "writable", (int) s.writable, "sequence",
                   (json_int_t) s.sequence, "records", (json_int_t) s.records,
                   "used_bytes", (json_int_t) s.used_bytes, "map_bytes",
                   (json_int_t) s.map_bytes, "writes", (json_int_t) s.writes,
                   "write_failures", (json_int_t) s.write_failures, "queue",
-                  (json_int_t) s.queue);
+                  (json_int_t) s.queue, "dropped", (json_int_t) s.dropped);
 
-    if (o != NULL && !s.available) {
+    if (o != NULL && (!s.available || !s.writable)) {
         (void) json_object_set_new(
             o, "why", ngx_http_gatehouse_json_text(gh_str(s.why)));
     }
@@ -174,7 +175,7 @@ ngx_http_gatehouse_status_issuers(ngx_http_gatehouse_main_conf_t *gmcf)
 }
 
 
-/* Weights as this worker has them in force. */
+/* Weights as the store has them; "as_of" says when that was known. */
 
 static json_t *
 ngx_http_gatehouse_status_traffic(ngx_http_gatehouse_main_conf_t *gmcf)
@@ -187,7 +188,6 @@ ngx_http_gatehouse_status_traffic(ngx_http_gatehouse_main_conf_t *gmcf)
     ngx_gatehouse_image_t *image;
     const gh_image_service_t *service;
     const gh_image_version_t *versions;
-    ngx_http_gatehouse_bound_t *bound;
 
     list = json_object();
     image = ngx_gatehouse_policies_current(gmcf->policies);
@@ -197,7 +197,6 @@ ngx_http_gatehouse_status_traffic(ngx_http_gatehouse_main_conf_t *gmcf)
     }
 
     im = &image->im;
-    bound = image->bound;
 
     for (i = 0; i < im->n_services && i < 1000; i++) {
 
@@ -222,7 +221,9 @@ ngx_http_gatehouse_status_traffic(ngx_http_gatehouse_main_conf_t *gmcf)
             (void) json_object_set_new_nocheck(
                 list, name,
                 ngx_http_gatehouse_status_version(
-                    im, &versions[k], &bound->weights[versions[k].index]));
+                    gmcf, im, &versions[k],
+                    ngx_http_gatehouse_weights_now(gmcf, image, service,
+                                                   &versions[k])));
         }
     }
 
@@ -231,11 +232,13 @@ ngx_http_gatehouse_status_traffic(ngx_http_gatehouse_main_conf_t *gmcf)
 
 
 static json_t *
-ngx_http_gatehouse_status_version(const gh_image_t *im,
+ngx_http_gatehouse_status_version(ngx_http_gatehouse_main_conf_t *gmcf,
+                                  const gh_image_t *im,
                                   const gh_image_version_t *version,
-                                  ngx_http_gatehouse_weights_t *w)
+                                  const ngx_http_gatehouse_weights_t *w)
 {
     json_t *o, *weights;
+    time_t as_of;
     uint32_t i;
     gh_str_t name;
     const gh_image_deployment_t *d;
@@ -261,9 +264,17 @@ ngx_http_gatehouse_status_version(const gh_image_t *im,
                                    : d[i].initial_weight));
     }
 
-    o = json_pack("{s:I, s:b, s:o}", "change",
-                  (json_int_t) (w->loaded ? w->change : 0), "fresh",
-                  (int) w->fresh, "weights", weights);
+    /* right as of when the change log was last read to its end */
+
+    as_of = w->fresh
+                ? ngx_time()
+                      - (time_t) (ngx_gatehouse_store_age(gmcf->store) / 1000)
+                : w->loaded_at;
+
+    o = json_pack("{s:I, s:o, s:o}", "change",
+                  (json_int_t) (w->loaded ? w->change : 0), "as_of",
+                  ngx_http_gatehouse_json_time((int64_t) as_of), "weights",
+                  weights);
 
     return o;
 }

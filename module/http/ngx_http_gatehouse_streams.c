@@ -118,7 +118,7 @@ ngx_http_gatehouse_stream_end(ngx_http_gatehouse_request_t *gr)
     if (gr->streaming) {
         gr->streaming = 0;
         ngx_queue_remove(&gr->stream);
-        ngx_gatehouse_records_cancel(&gr->stream_waiter);
+        ngx_gatehouse_waiter_cancel(&gr->stream_waiter);
     }
 }
 
@@ -236,7 +236,7 @@ ngx_http_gatehouse_stream_look(void *data)
 {
     ngx_http_gatehouse_request_t *gr = data;
 
-    ngx_gatehouse_records_cancel(&gr->stream_waiter);
+    ngx_gatehouse_waiter_cancel(&gr->stream_waiter);
 
     gr->stream_waiter.handler = ngx_http_gatehouse_stream_look;
     gr->stream_waiter.data = gr;

@@ -258,7 +258,7 @@ gh_rc_t
 ngx_gatehouse_keys_metadata(ngx_gatehouse_keys_t *keys,
                             ngx_gatehouse_keys_source_t *source,
                             const gh_provider_t **provider,
-                            ngx_gatehouse_keys_waiter_t *waiter)
+                            ngx_gatehouse_waiter_t *waiter)
 {
     ngx_int_t rc;
     ngx_gatehouse_keys_issuer_t *issuer;
