@@ -6,9 +6,23 @@
 #include "gh_json_scan.h"
 
 
-static bool is_space(char c);
-static bool is_structural(char c);
+#define SPACE 1
+#define STRUCTURAL 2
+#define QUOTE 4
+#define STRANGE 8 /* in a string: its end, or what is not one byte by itself */
+
+
+static bool is(char c, unsigned kinds);
 static size_t string_end(gh_str_t text, size_t at);
+
+
+/* Hundreds of megabytes go through here. */
+static const uint8_t kinds_of[256] = {
+    [' '] = SPACE,      ['\t'] = SPACE,          ['\n'] = SPACE,
+    ['\r'] = SPACE,     ['{'] = STRUCTURAL,      ['}'] = STRUCTURAL,
+    ['['] = STRUCTURAL, [']'] = STRUCTURAL,      [':'] = STRUCTURAL,
+    [','] = STRUCTURAL, ['"'] = QUOTE | STRANGE, ['\\'] = STRANGE,
+};
 
 
 bool
@@ -17,7 +31,7 @@ gh_json_scan_next(gh_json_scan_t *scan, gh_str_t *token)
     gh_str_t text = scan->text;
     size_t at = scan->at;
 
-    while (at < text.len && is_space(text.data[at])) {
+    while (at < text.len && is(text.data[at], SPACE)) {
         at++;
     }
 
@@ -31,10 +45,9 @@ gh_json_scan_next(gh_json_scan_t *scan, gh_str_t *token)
     if (text.data[at] == '"') {
         end = string_end(text, end);
 
-    } else if (!is_structural(text.data[at])) {
-        while (end < text.len && text.data[end] != '"'
-               && !is_space(text.data[end]) && !is_structural(text.data[end]))
-        {
+    } else if (!is(text.data[at], STRUCTURAL)) {
+        while (end < text.len
+               && !is(text.data[end], SPACE | STRUCTURAL | QUOTE)) {
             end++;
         }
     }
@@ -46,25 +59,25 @@ gh_json_scan_next(gh_json_scan_t *scan, gh_str_t *token)
 
 
 static bool
-is_space(char c)
+is(char c, unsigned kinds)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-
-static bool
-is_structural(char c)
-{
-    return c == '{' || c == '}' || c == '[' || c == ']' || c == ':'
-           || c == ',';
+    return (kinds_of[(unsigned char) c] & kinds) != 0;
 }
 
 
 static size_t
 string_end(gh_str_t text, size_t at)
 {
-    while (at < text.len && text.data[at] != '"') {
-        at += text.data[at] == '\\' ? 2 : 1;
+    while (at < text.len) {
+        if (!is(text.data[at], STRANGE)) {
+            at++;
+
+        } else if (text.data[at] == '\\') {
+            at += 2;
+
+        } else {
+            break;
+        }
     }
 
     return at < text.len ? at + 1 : text.len;
