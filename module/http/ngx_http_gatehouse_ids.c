@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_peer.h"
 
 #include <openssl/rand.h>
 
@@ -29,8 +30,7 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
     }
 
     if (glcf->request_id_trusted != NULL
-        && ngx_cidr_match(r->connection->sockaddr, glcf->request_id_trusted)
-               == NGX_OK)
+        && ngx_http_gatehouse_peer_among(r, glcf->request_id_trusted))
     {
         h = ngx_http_gatehouse_header_named(r, &glcf->request_id_header);
 

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_peer.h"
 
 
 typedef struct {
@@ -123,9 +124,8 @@ ngx_http_gatehouse_receive_clean(ngx_http_gatehouse_request_t *gr)
 
     clean.principals = gr->gmcf->principal_names;
     clean.server_uses = gscf->used;
-    clean.trusted =
-        gscf->trusted != NULL
-        && ngx_cidr_match(r->connection->sockaddr, gscf->trusted) == NGX_OK;
+    clean.trusted = gscf->trusted != NULL
+                    && ngx_http_gatehouse_peer_among(r, gscf->trusted);
 
     gr->n_forwarded = 0;
 
