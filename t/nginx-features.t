@@ -3,9 +3,19 @@
 # asked where the request ends up.
 use Gatehouse::Test;
 
-# A gRPC service: another nginx, without a word of ours
+# A gRPC service and one of long files: another nginx, without a word of ours
 my $grpc = Gatehouse::Test->new(policies => 0, store => 0, status => 0,
-                                decisions => 0)->start(<<'EOF');
+                                decisions => 0);
+mkdir $grpc->dir . '/sliced';
+$grpc->file('sliced/long', join '', map { sprintf '%07d|', $_ } 0 .. 511);
+$grpc->start(http => <<'EOH', locations => <<'EOF');
+    log_format  seen '$http_range|$http_x_principal|$http_x_principal_groups|'
+                     '$http_x_api_key|$http_x_request_id';
+EOH
+    location /sliced/ {
+        root        %%DIR%%;
+        access_log  %%DIR%%/logs/seen.log seen;
+    }
     location /grpc/ {
         add_header  X-Seen-Principal $http_x_principal;
         add_header  X-Seen-Key "$http_x_api_key.";
@@ -23,6 +33,9 @@ $t->file('passwords', 'carol:' . crypt('secret-of-carol', '$6$abcdefgh')
                       . "\n");
 $t->plant_secret('secret-of-carol');
 
+$t->{ports}{behind} = $grpc->port;
+$t->file('static/page.html', 'page <!--#include virtual="/part/one?x=1" -->'
+         . '<!--#include virtual="/part/two" -->.');
 $t->{ports}{grpc} = $grpc->port($grpc->nginx_version < 1_025_001 ? 'h2' : '');
 $t->start(http => <<'EOH', server => <<'EOS', locations => <<'EOL');
     server {
@@ -138,6 +151,29 @@ EOS
         proxy_pass_request_body  off;
         proxy_set_header         Content-Length "";
         proxy_set_header         X-Echo "";
+    }
+    location /ssi/ {
+        gatehouse_authenticate  api_key;
+        ssi                     on;
+        alias                   %%DIR%%/static/;
+    }
+    location /added/ {
+        gatehouse_authenticate  api_key;
+        add_before_body         /part/before;
+        add_after_body          /part/after;
+        alias                   %%DIR%%/static/;
+        types                   { text/html html; }
+    }
+    location /part/ {
+        internal;
+        gatehouse_authenticate  off;
+        proxy_pass              http://inner;
+    }
+    location /sliced/ {
+        gatehouse_authenticate  api_key;
+        slice                   1k;
+        proxy_set_header        Range $slice_range;
+        proxy_pass              http://127.0.0.1:%%PORT_behind%%;
     }
     location /chat {
         gatehouse_authenticate  api_key;
@@ -292,6 +328,42 @@ $t->backend_set('asked', status => 204);
 is($t->get('/asked/')->status, 401,
    'auth_request: it cannot admit whom we refuse');
 $t->backend_set('asked');
+
+
+# Parts of a page that the service of another location answers
+for my $case ([ ssi => 2, 'page.html' ], [ added => 2, 'page.html' ]) {
+    my ($way, $parts, $page) = @$case;
+    $t->journal_clear;
+    is($t->get("/$way/$page", headers => \@forged)->status, 401,
+       "$way: a page needs a key");
+    is(scalar $t->journal('inner'), 0, "$way: before any part is asked for");
+    $res = $t->get("/$way/$page", key => $alice, headers => \@forged);
+    is($res->status, 200, "$way: with one it comes");
+    my @part = $t->journal('inner');
+    is(scalar @part, $parts, "$way: with its parts");
+    for my $part (@part) {
+        is_deeply([ $part->headers('X-Principal'),
+                    $part->headers('X-Principal-Groups'),
+                    $part->headers('X_Principal') ],
+                  [ 'consumer:alice', 'user' ],
+                  "A12: $way: a part is asked for by the principal alone: "
+                  . $part->target);
+        is($part->header('X-API-Key'), undef, "A14: $way: without the key");
+    }
+}
+
+$res = $t->get('/sliced/long', key => $alice, headers => \@forged);
+is(length $res->body, 4096, 'slice: a file comes in pieces');
+my @slices;
+$t->wait_for(sub {
+    @slices = split /\n/,
+              Gatehouse::Test::Logs::slurp($grpc->dir . '/logs/seen.log');
+    return @slices >= 4;
+}, 5, 'the lines of the pieces');
+is_deeply([ map { s/[0-9a-f]{32}$/id/r } @slices ],
+          [ map { sprintf 'bytes=%d-%d|consumer:alice|user|-|id', $_ * 1024,
+                  $_ * 1024 + 1023 } 0 .. 3 ],
+          'A12: slice: each is asked for by the principal, once, without key');
 
 
 # ---- upgrades, gRPC, blocks ------------------------------------------------

@@ -193,6 +193,33 @@ for my $i (1 .. ($ENV{GH_LONG} ? 10_000 : 300)) {
 is($wrong, 0, 'C12: two callers in turn over one connection are two');
 undef $keep;
 
+# and neither is one who comes after another that left in the middle, or
+# whose headers did not fit the first buffer. The target says who asks.
+$t->journal_clear;
+$keep = $t->connect;
+for my $i (1 .. ($ENV{GH_LONG} ? 3_000 : 90)) {
+    my ($long, $n) = ('x' x (1 + $i * 97 % 6000), 1 + $i % 3);
+    my $gone = $t->connect;
+    my $text = "GET /alice/_delay/2/$i HTTP/1.1\r\nHost: localhost\r\n"
+          . join('', map { "X-Long-$_: $long\r\n" } 1 .. $n)
+          . "X-API-Key: $alice\r\n\r\n";
+    $gone->send_raw($i % 4 ? $text : substr $text, 0, length($text) - $i % 60);
+    undef $gone;
+    $t->get("/bob/$i", connection => $keep, key => $bob, headers => [
+        map { ("X-Long-$_" => $long) } 1 .. 1 + ($i + 1) % 3 ]);
+}
+undef $keep;
+my %mixed;
+for my $got ($t->journal) {
+    my ($who) = $got->target =~ m{^/(\w+)/};
+    $mixed{"$who as " . join ',', $got->headers('X-Principal')}++;
+}
+is(delete $mixed{'bob as consumer:bob'}, $ENV{GH_LONG} ? 3_000 : 90,
+   'C12: who comes after one that left is served, as himself');
+cmp_ok(delete $mixed{'alice as consumer:alice'} // 0, '>', 0,
+       'C12: some of those that left had been let in');
+is(join(', ', sort keys %mixed), '', 'C12: and nobody as anybody else');
+
 # C13: a trailer is no header
 my $res = $t->raw_request("${POST}Transfer-Encoding: chunked\r\nTrailer: "
     . "X-Principal\r\n\r\n1\r\nx\r\n0\r\nX-Principal: admin\r\nX-API-Key: "
