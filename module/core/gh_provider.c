@@ -1,7 +1,7 @@
 /*
- * Reading a provider's metadata. A document that is not about our issuer, or
- * that leads to hosts we were not told of, is a mix-up or an attack: what is
- * required refuses the whole, what is optional is left out.
+ * Reads a provider's metadata. A document that is not about our issuer is a
+ * mix-up or an attack, so nothing of it is used; an endpoint at a host that
+ * nobody named would be handed codes and secrets, so it is not called.
  */
 
 #include "gh_provider.h"
@@ -10,179 +10,149 @@
 
 
 typedef struct {
-    const json_t *doc;
-    const gh_provider_rules_t *rules;
-    gh_url_t ours;
-    const char *why;
-} gh_provider_reader_t;
+    const char *name;
+    size_t at; /* in gh_provider_t */
+    bool required;
+    const char *absent, *bad, *elsewhere; /* static; why */
+} endpoint_t;
 
 
-static gh_rc_t read_document(gh_provider_reader_t *in, gh_provider_t *out);
-static gh_rc_t read_endpoint(gh_provider_reader_t *in, const char *name,
-                             bool required, gh_str_t *out);
-static const char *judge_endpoint(const gh_provider_reader_t *in,
-                                  gh_str_t text);
-static bool host_is_ours(const gh_provider_reader_t *in, const gh_url_t *url);
-static unsigned read_client_auth(const json_t *doc);
-static bool list_has(const json_t *list, gh_str_t word);
+static gh_rc_t judge(const gh_provider_rules_t *rules, gh_provider_t *out,
+                     const char **why);
+static gh_rc_t read_endpoint(const endpoint_t *e,
+                             const gh_provider_rules_t *rules,
+                             gh_provider_t *out, const char **why);
+static bool is_allowed(const gh_url_t *url, const gh_provider_rules_t *rules);
+static bool is_host(const gh_url_t *url, gh_str_t allowed);
+static gh_rc_t read_abilities(gh_provider_t *out, const char **why);
+static bool lists(const json_t *array, gh_str_t word);
+
+
+#define ENDPOINT(member, needed)                                              \
+    {                                                                         \
+#member, offsetof(gh_provider_t, member), needed,                     \
+            "it names no " #member, "its " #member " is not an https URL",    \
+            "its " #member " is at another host than the issuer; if that is " \
+            "right, name that host in endpoint_hosts"                         \
+    }
+
+static const endpoint_t endpoints[] = {
+    ENDPOINT(authorization_endpoint, true),
+    ENDPOINT(token_endpoint, true),
+    ENDPOINT(jwks_uri, true),
+    ENDPOINT(userinfo_endpoint, false),
+    ENDPOINT(end_session_endpoint, false),
+    ENDPOINT(revocation_endpoint, false),
+};
+
+static const struct {
+    gh_str_t word;
+    gh_client_auth_t auth;
+} client_auths[] = {
+    { { "client_secret_basic", 19 }, GH_CLIENT_AUTH_BASIC },
+    { { "client_secret_post", 18 }, GH_CLIENT_AUTH_POST },
+    { { "private_key_jwt", 15 }, GH_CLIENT_AUTH_KEY },
+    { { "none", 4 }, GH_CLIENT_AUTH_NONE },
+};
+
+#define N_AUTHS (sizeof(client_auths) / sizeof(client_auths[0]))
 
 
 gh_rc_t
 gh_provider_parse(gh_str_t document, const gh_provider_rules_t *rules,
                   gh_provider_t *out, const char **why)
 {
-    gh_rc_t rc;
-    json_t *doc;
-    gh_provider_reader_t in = { .rules = rules, .why = "" };
-
     memset(out, 0, sizeof(*out));
+    *why = NULL;
 
-    rc = gh_json_parse(document, GH_DISCOVERY_BYTES_MAX, &doc, NULL);
+    gh_rc_t rc =
+        gh_json_parse(document, GH_DISCOVERY_BYTES_MAX, &out->document, NULL);
+
     if (rc != GH_OK) {
-        *why = (rc == GH_TOO_LONG) ? "it is longer than 128 KB"
-               : (rc == GH_NOMEM)  ? "no memory"
-                                   : "it is not JSON";
+        *why = rc == GH_TOO_LONG ? "it is longer than 128 KB"
+               : rc == GH_NOMEM  ? "there is no memory for it"
+                                 : "it is not JSON";
         return rc;
     }
 
-    in.doc = doc;
-    rc = read_document(&in, out);
-    *why = in.why;
+    rc = judge(rules, out, why);
 
     if (rc != GH_OK) {
-        json_decref(doc);
-        memset(out, 0, sizeof(*out));
-        return rc;
+        gh_provider_clear(out);
     }
 
-    out->document = doc;
-
-    return GH_OK;
+    return rc;
 }
 
 
 static gh_rc_t
-read_document(gh_provider_reader_t *in, gh_provider_t *out)
+judge(const gh_provider_rules_t *rules, gh_provider_t *out, const char **why)
 {
-    gh_rc_t rc;
-    gh_str_t issuer;
-    size_t i;
+    gh_str_t name;
 
-    const struct {
-        const char *name;
-        bool required;
-        gh_str_t *to;
-    } endpoints[] = {
-        { "authorization_endpoint", true, &out->authorization_endpoint },
-        { "token_endpoint", true, &out->token_endpoint },
-        { "jwks_uri", true, &out->jwks_uri },
-        { "userinfo_endpoint", false, &out->userinfo_endpoint },
-        { "end_session_endpoint", false, &out->end_session_endpoint },
-        { "revocation_endpoint", false, &out->revocation_endpoint },
-    };
-
-    if (gh_json_str(in->doc, "issuer", &issuer) != GH_OK
-        || !gh_str_eq(issuer, in->rules->issuer)
-        || gh_url_parse(issuer, &in->ours, NULL) != GH_OK)
+    if (rules->issuer.len == 0
+        || gh_json_str(out->document, "issuer", &name) != GH_OK
+        || !gh_str_eq(name, rules->issuer))
     {
-        in->why = "its issuer is not the configured one";
+        *why = "its issuer is not the configured one";
         return GH_INVALID;
     }
 
-    for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
-        rc = read_endpoint(in, endpoints[i].name, endpoints[i].required,
-                           endpoints[i].to);
-        if (rc != GH_OK) {
-            return rc;
-        }
-    }
-
-    out->client_auth = read_client_auth(in->doc);
-    out->s256 =
-        list_has(json_object_get(in->doc, "code_challenge_methods_supported"),
-                 GH_STR("S256"));
-
-    rc =
-        gh_json_bool(in->doc, "authorization_response_iss_parameter_supported",
-                     &out->sends_iss);
-
-    return (rc == GH_NOMEM) ? rc : GH_OK;
-}
-
-
-static gh_rc_t
-read_endpoint(gh_provider_reader_t *in, const char *name, bool required,
-              gh_str_t *out)
-{
-    gh_str_t text;
-    const char *why;
-
-    if (gh_json_str(in->doc, name, &text) != GH_OK) {
-
-        if (required) {
-            in->why = "it lacks authorization_endpoint, token_endpoint or "
-                      "jwks_uri";
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        if (read_endpoint(&endpoints[i], rules, out, why) != GH_OK) {
             return GH_INVALID;
         }
-
-        return GH_OK;
     }
 
-    why = judge_endpoint(in, text);
-
-    if (why == NULL) {
-        *out = text;
-        return GH_OK;
-    }
-
-    in->why = why;
-
-    return required ? GH_INVALID : GH_OK;
+    return read_abilities(out, why);
 }
 
 
-static const char *
-judge_endpoint(const gh_provider_reader_t *in, gh_str_t text)
+/* *why is left at the first optional endpoint that is not called. */
+static gh_rc_t
+read_endpoint(const endpoint_t *e, const gh_provider_rules_t *rules,
+              gh_provider_t *out, const char **why)
 {
+    const char *what = NULL;
+    gh_str_t text = { "", 0 };
     gh_url_t url;
 
-    if (gh_url_parse(text, &url, NULL) != GH_OK
-        || gh_url_callable(&url, in->rules->loopback_http, NULL) != GH_OK)
+    if (gh_json_str(out->document, e->name, &text) != GH_OK || text.len == 0) {
+        what = e->required ? e->absent : NULL;
+
+    } else if (gh_url_parse(text, &url, NULL) != GH_OK
+               || gh_url_callable(&url, rules->loopback_http, NULL) != GH_OK)
     {
-        return "one of its endpoints is not an https URL";
+        what = e->bad;
+
+    } else if (!is_allowed(&url, rules)) {
+        what = e->elsewhere;
+
+    } else {
+        memcpy((char *) out + e->at, &text, sizeof(text));
     }
 
-    if (!host_is_ours(in, &url)) {
-        return "one of its endpoints is at another host than the issuer; if "
-               "that is right, name that host in endpoint_hosts";
+    if (what != NULL && (*why == NULL || e->required)) {
+        *why = what;
     }
 
-    return NULL;
+    return what != NULL && e->required ? GH_INVALID : GH_OK;
 }
 
 
 static bool
-host_is_ours(const gh_provider_reader_t *in, const gh_url_t *url)
+is_allowed(const gh_url_t *url, const gh_provider_rules_t *rules)
 {
-    size_t i;
-    uint64_t port;
-    gh_str_t host, rest;
+    gh_url_t ours;
 
-    if (gh_url_same_origin(&in->ours, url)) {
+    if (gh_url_parse(rules->issuer, &ours, NULL) == GH_OK
+        && gh_url_same_origin(&ours, url))
+    {
         return true;
     }
 
-    for (i = 0; i < in->rules->n_hosts; i++) {
-
-        host = gh_str_cut(in->rules->hosts[i], ':', &rest);
-        port = 443;
-
-        if (rest.data != NULL && gh_str_to_u64(rest, 65535, &port) != GH_OK) {
-            continue;
-        }
-
-        if (url->https && url->port == port
-            && gh_str_eq_nocase(url->host, host)) {
+    for (size_t i = 0; i < rules->n_hosts; i++) {
+        if (is_host(url, rules->hosts[i])) {
             return true;
         }
     }
@@ -191,50 +161,68 @@ host_is_ours(const gh_provider_reader_t *in, const gh_url_t *url)
 }
 
 
-static unsigned
-read_client_auth(const json_t *doc)
+/* Without a port only the scheme's own is meant. */
+static bool
+is_host(const gh_url_t *url, gh_str_t allowed)
 {
-    size_t i;
-    unsigned bits = 0;
-    const json_t *list, *item;
-    gh_client_auth_t way;
+    char room[GH_URL_MAX];
+    gh_buf_t text = GH_BUF(room);
+    gh_url_t theirs;
 
-    list = json_object_get(doc, "token_endpoint_auth_methods_supported");
+    return gh_buf_add(&text,
+                      url->https ? GH_STR("https://") : GH_STR("http://"))
+               == GH_OK
+           && gh_buf_add(&text, allowed) == GH_OK
+           && gh_url_parse(gh_buf_str(&text), &theirs, NULL) == GH_OK
+           && theirs.path.len == 0 && !theirs.has_query
+           && gh_url_same_origin(&theirs, url);
+}
 
-    if (!json_is_array(list)) {
-        return 1u << GH_CLIENT_AUTH_BASIC;
+
+static gh_rc_t
+read_abilities(gh_provider_t *out, const char **why)
+{
+    const json_t *doc = out->document;
+    const json_t *auths =
+        json_object_get(doc, "token_endpoint_auth_methods_supported");
+    const json_t *types = json_object_get(doc, "response_types_supported");
+
+    if (types != NULL && !lists(types, GH_STR("code"))) {
+        *why = "its response_types_supported lack code, the only one that "
+               "is asked for";
+        return GH_INVALID;
     }
 
-    for (i = 0; i < json_array_size(list); i++) {
-        item = json_array_get(list, i);
-
-        if (json_is_string(item)) {
-            way = gh_client_auth_parse((gh_str_t){ json_string_value(item),
-                                                   json_string_length(item) });
-
-            if (way != GH_CLIENT_AUTH_AUTO) {
-                bits |= 1u << way;
-            }
+    for (size_t i = 0; i < N_AUTHS; i++) {
+        if (lists(auths, client_auths[i].word)) {
+            out->client_auth |= 1u << client_auths[i].auth;
         }
     }
 
-    return bits;
+    if (auths == NULL) {
+        out->client_auth = 1u << GH_CLIENT_AUTH_BASIC;
+    }
+
+    /* what is no boolean does not take the protection away */
+    out->sends_iss = json_is_true(json_object_get(
+        doc, "authorization_response_iss_parameter_supported"));
+    out->s256 = lists(json_object_get(doc, "code_challenge_methods_supported"),
+                      GH_STR("S256"));
+
+    return GH_OK;
 }
 
 
 static bool
-list_has(const json_t *list, gh_str_t word)
+lists(const json_t *array, gh_str_t word)
 {
-    size_t i;
-    const json_t *item;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *one = json_array_get(array, i);
 
-    for (i = 0; i < json_array_size(list); i++) {
-        item = json_array_get(list, i);
-
-        if (json_is_string(item)
-            && gh_str_eq((gh_str_t){ json_string_value(item),
-                                     json_string_length(item) },
-                         word))
+        if (json_is_string(one)
+            && gh_str_eq(
+                (gh_str_t){ json_string_value(one), json_string_length(one) },
+                word))
         {
             return true;
         }
@@ -255,21 +243,9 @@ gh_provider_clear(gh_provider_t *p)
 gh_client_auth_t
 gh_client_auth_parse(gh_str_t word)
 {
-    size_t i;
-
-    static const struct {
-        gh_str_t word;
-        gh_client_auth_t way;
-    } ways[] = {
-        { { "client_secret_basic", 19 }, GH_CLIENT_AUTH_BASIC },
-        { { "client_secret_post", 18 }, GH_CLIENT_AUTH_POST },
-        { { "private_key_jwt", 15 }, GH_CLIENT_AUTH_KEY },
-        { { "none", 4 }, GH_CLIENT_AUTH_NONE },
-    };
-
-    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        if (gh_str_eq(word, ways[i].word)) {
-            return ways[i].way;
+    for (size_t i = 0; i < N_AUTHS; i++) {
+        if (gh_str_eq(word, client_auths[i].word)) {
+            return client_auths[i].auth;
         }
     }
 

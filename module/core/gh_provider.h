@@ -48,10 +48,12 @@ typedef struct {
 /*
  * Reads the document. The issuer must be exactly ours (section 4.3);
  * authorization_endpoint, token_endpoint and jwks_uri are required, each
- * endpoint callable (gh_url.h) and at the issuer's host or one of hosts. An
+ * endpoint callable (gh_url.h) and at the issuer's origin or one of hosts. An
  * optional endpoint elsewhere is left out, and *why says so.
+ * response_types_supported, if there, has "code".
  *
- * GH_OK        out is to be cleared with gh_provider_clear
+ * GH_OK        out is to be cleared with gh_provider_clear; *why is NULL or
+ *              names the first optional endpoint that was left out
  * GH_INVALID   *why is static text that names the member and the way out
  * GH_TOO_LONG  above GH_DISCOVERY_BYTES_MAX
  * GH_NOMEM
