@@ -38,6 +38,11 @@
 #define NGX_HTTP_GATEHOUSE_ISSUERS_MAX 8 /* on one line */
 
 
+typedef struct ngx_http_gatehouse_oidc_s ngx_http_gatehouse_oidc_t;
+typedef struct ngx_http_gatehouse_session_entry_s
+    ngx_http_gatehouse_session_entry_t;
+typedef struct ngx_http_gatehouse_sessions_s ngx_http_gatehouse_sessions_t;
+typedef struct ngx_http_gatehouse_update_s ngx_http_gatehouse_update_t;
 typedef struct ngx_http_gatehouse_tokens_s ngx_http_gatehouse_tokens_t;
 typedef struct ngx_http_gatehouse_known_key_s ngx_http_gatehouse_known_key_t;
 typedef struct ngx_http_gatehouse_token_entry_s
