@@ -32,6 +32,7 @@ typedef struct {
     bool refuse_id_tokens; /* nonce, at_hash, c_hash, s_hash or
                                          events present: another kind of JWT
                                          (RFC 8725 section 3.11) */
+    bool exp_optional; /* logout tokens may have none; if there it counts */
 } gh_jwt_policy_t;
 
 /* A parsed token, not yet believed. Views are borrowed from the text. */

@@ -192,15 +192,17 @@ check_times(const json_t *claims, const gh_jwt_policy_t *p, int64_t now_s,
 {
     int64_t exp_s, nbf_s;
 
-    if (gh_json_date(claims, "exp", &exp_s) != GH_OK) {
+    gh_rc_t rc = gh_json_date(claims, "exp", &exp_s);
+
+    if (rc == GH_INVALID || (rc == GH_ABSENT && !p->exp_optional)) {
         return deny(GH_REASON_TOKEN_CLAIM, reason);
     }
 
-    if (now_s - skew_of(p) >= exp_s) {
+    if (rc == GH_OK && now_s - skew_of(p) >= exp_s) {
         return deny(GH_REASON_TOKEN_EXPIRED, reason);
     }
 
-    gh_rc_t rc = gh_json_date(claims, "nbf", &nbf_s);
+    rc = gh_json_date(claims, "nbf", &nbf_s);
 
     if (rc == GH_INVALID) {
         return deny(GH_REASON_TOKEN_CLAIM, reason);

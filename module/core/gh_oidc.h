@@ -94,6 +94,7 @@ typedef struct {
  * GH_DENIED    the provider refused: *error is its code, cut to 64 visible
  *              ASCII bytes without quotes, and stands in room
  * GH_INVALID   anything else; *error says what, static
+ * GH_NOMEM
  */
 gh_rc_t gh_oidc_reply_parse(long status, gh_str_t body, bool login,
                             gh_buf_t *room, gh_oidc_reply_t *out,
@@ -105,11 +106,11 @@ void gh_oidc_reply_clear(gh_oidc_reply_t *reply);
 typedef struct {
     gh_str_t issuer, client_id;
     gh_algs_t algs;        /* 0: GH_ALGS_DEFAULT */
-    gh_str_t nonce;        /* empty: a refresh, whose nonce is not looked at
-                               unless there (section 12.2) */
+    gh_str_t nonce;        /* required of a login; of a refresh only looked
+                               at when both have one (section 12.2) */
     gh_str_t access_token; /* for at_hash; empty: not looked at */
     gh_str_t code;         /* for c_hash; the same */
-    gh_str_t subject;      /* refresh: must be the same; else empty */
+    gh_str_t subject;      /* a refresh: must be the same; empty: a login */
     int64_t max_age_s;     /* of auth_time; 0: not asked */
     const gh_str_t *acr;   /* any of; n_acr 0: not asked */
     size_t n_acr;
@@ -142,7 +143,11 @@ gh_rc_t gh_logout_token_check(const gh_jwt_t *jwt, const json_t *claims,
 
 /*
  * Userinfo: a JSON object whose sub is the id_token's (Core section 5.3.2).
- * GH_OK: *claims is owned by the caller.
+ *
+ * GH_OK       *claims is owned by the caller
+ * GH_DENIED   it is about somebody else, or does not say about whom
+ * GH_INVALID  anything else; *what as above
+ * GH_NOMEM
  */
 gh_rc_t gh_userinfo_parse(long status, gh_str_t content_type, gh_str_t body,
                           gh_str_t sub, json_t **claims, const char **what);
