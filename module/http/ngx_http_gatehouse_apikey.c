@@ -1,7 +1,9 @@
 /*
  * Method api_key: keys that the tool issued are found by their public id in
  * the store's memory, declared ones by their SHA-256 in the policy image. A
- * revocation or a suspension in the store always wins.
+ * revocation or a suspension in the store always wins. A key that is refused
+ * costs the same steps whatever is wrong with it: time tells nobody which ids
+ * there are.
  */
 
 #include "ngx_http_gatehouse.h"
@@ -9,6 +11,12 @@
 #include <openssl/crypto.h>
 
 
+static ngx_int_t ngx_http_gatehouse_apikey_verify(
+    ngx_http_gatehouse_request_t *gr, gh_str_t text, const gh_apikey_t *key);
+static ngx_int_t ngx_http_gatehouse_apikey_after_record(
+    ngx_http_gatehouse_request_t *gr, gh_str_t text, ngx_int_t status);
+static void ngx_http_gatehouse_apikey_no_record(
+    ngx_http_gatehouse_request_t *gr, gh_str_t text);
 static ngx_int_t ngx_http_gatehouse_apikey_issued(
     ngx_http_gatehouse_request_t *gr, gh_str_t text, gh_str_t record,
     uint64_t stamp);
@@ -16,6 +24,8 @@ static ngx_int_t ngx_http_gatehouse_apikey_declared(
     ngx_http_gatehouse_request_t *gr, gh_str_t text);
 static ngx_int_t ngx_http_gatehouse_apikey_imported(
     ngx_http_gatehouse_request_t *gr, gh_str_t text);
+static gh_str_t ngx_http_gatehouse_apikey_hash_name(
+    gh_str_t text, char hex[2 * GH_SHA256_LEN]);
 static gh_rc_t ngx_http_gatehouse_apikey_hash(gh_secret_t *secret,
                                               const gh_store_key_t *key,
                                               gh_str_t text,
@@ -25,9 +35,7 @@ static gh_rc_t ngx_http_gatehouse_apikey_hash(gh_secret_t *secret,
 ngx_int_t
 ngx_http_gatehouse_apikey(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
 {
-    gh_rc_t rc;
-    uint64_t stamp;
-    gh_str_t record, s;
+    gh_str_t s;
     ngx_int_t status;
     gh_apikey_t key;
 
@@ -51,19 +59,93 @@ ngx_http_gatehouse_apikey(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
         return ngx_http_gatehouse_apikey_declared(gr, s);
     }
 
-    gr->principal.credential = key.id;
+    return ngx_http_gatehouse_apikey_verify(gr, s, &key);
+}
 
-    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_KEY, key.id, &record, &stamp);
+
+static ngx_int_t
+ngx_http_gatehouse_apikey_verify(ngx_http_gatehouse_request_t *gr,
+                                 gh_str_t text, const gh_apikey_t *key)
+{
+    gh_rc_t rc;
+    uint64_t stamp;
+    gh_str_t record;
+    ngx_int_t status;
+
+    gr->principal.credential = key->id;
+
+    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_KEY, key->id, &record, &stamp);
 
     if (rc == GH_OK) {
-        return ngx_http_gatehouse_apikey_issued(gr, s, record, stamp);
+        status = ngx_http_gatehouse_apikey_issued(gr, text, record, stamp);
+
+        return (status == NGX_HTTP_UNAUTHORIZED)
+                   ? ngx_http_gatehouse_apikey_after_record(gr, text, status)
+                   : status;
     }
 
     if (rc == GH_ABSENT) {
-        return ngx_http_gatehouse_apikey_declared(gr, s);
+        status = ngx_http_gatehouse_apikey_declared(gr, text);
+
+        if (status == NGX_HTTP_UNAUTHORIZED) {
+            ngx_http_gatehouse_apikey_no_record(gr, text);
+        }
+
+        return status;
     }
 
     return ngx_http_gatehouse_not_asked(gr, rc);
+}
+
+
+/* Refused by its record: what a key without one is looked for in. */
+
+static ngx_int_t
+ngx_http_gatehouse_apikey_after_record(ngx_http_gatehouse_request_t *gr,
+                                       gh_str_t text, ngx_int_t status)
+{
+    char hex[2 * GH_SHA256_LEN];
+    uint8_t hash[GH_SHA256_LEN];
+    gh_str_t found;
+
+    gh_apikey_hash(text, hash);
+    (void) gh_image_key(&gr->image->im, hash);
+
+    return (ngx_http_gatehouse_lookup(
+                gr, GH_KIND_KEY_HASH,
+                ngx_http_gatehouse_apikey_hash_name(text, hex), &found, NULL)
+            == GH_AGAIN)
+               ? NGX_AGAIN
+               : status;
+}
+
+
+/* Refused without a record: what one would have cost. */
+
+static void
+ngx_http_gatehouse_apikey_no_record(ngx_http_gatehouse_request_t *gr,
+                                    gh_str_t text)
+{
+    void *doc;
+    uint8_t hash[GH_SHA256_LEN];
+    gh_store_key_t key;
+
+    static const gh_str_t record = GH_STR(
+        "{\"v\":1,\"id\":\"nobody1\",\"consumer\":\"nobody\",\"hash\":\""
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+        "\",\"pepper\":1234567890,\"created\":1700000000}");
+
+    if (gr->gmcf->secret->n == 0
+        || gh_store_key_decode(record, &key, &doc) != GH_OK)
+    {
+        return;
+    }
+
+    if (gh_apikey_hash_keyed(gr->gmcf->secret, 0, text, hash) == GH_OK) {
+        (void) gh_equal_secret(hash, key.hash, GH_SHA256_LEN);
+    }
+
+    gh_store_doc_free(doc);
 }
 
 
@@ -211,25 +293,13 @@ ngx_http_gatehouse_apikey_imported(ngx_http_gatehouse_request_t *gr,
 {
     char hex[2 * GH_SHA256_LEN];
     gh_rc_t rc;
-    uint8_t hash[GH_SHA256_LEN];
-    gh_buf_t name;
     u_char *copy;
     gh_str_t record, id;
     uint64_t stamp;
 
-    gh_apikey_hash(text, hash);
-
-    id.data = (const char *) hash;
-    id.len = sizeof(hash);
-
-    name.data = hex;
-    name.len = 0;
-    name.cap = sizeof(hex);
-
-    (void) gh_hex_encode(id, &name);
-
-    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_KEY_HASH, gh_buf_str(&name),
-                                   &id, NULL);
+    rc = ngx_http_gatehouse_lookup(
+        gr, GH_KIND_KEY_HASH, ngx_http_gatehouse_apikey_hash_name(text, hex),
+        &id, NULL);
     if (rc == GH_ABSENT) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_KEY_UNKNOWN);
     }
@@ -260,6 +330,30 @@ ngx_http_gatehouse_apikey_imported(ngx_http_gatehouse_request_t *gr,
     }
 
     return ngx_http_gatehouse_apikey_issued(gr, text, record, stamp);
+}
+
+
+/* Under which an imported key's id is found. */
+
+static gh_str_t
+ngx_http_gatehouse_apikey_hash_name(gh_str_t text, char hex[2 * GH_SHA256_LEN])
+{
+    gh_buf_t name;
+    gh_str_t bytes;
+    uint8_t hash[GH_SHA256_LEN];
+
+    gh_apikey_hash(text, hash);
+
+    bytes.data = (const char *) hash;
+    bytes.len = sizeof(hash);
+
+    name.data = hex;
+    name.len = 0;
+    name.cap = 2 * (size_t) GH_SHA256_LEN;
+
+    (void) gh_hex_encode(bytes, &name);
+
+    return gh_buf_str(&name);
 }
 
 
