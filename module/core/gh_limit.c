@@ -7,6 +7,7 @@
 #include "gh_limit.h"
 
 #define SF_INTEGER_MAX UINT64_C(999999999999999) /* RFC 9651 section 3.3.1 */
+#define PARAMETER_MAX 18
 
 
 typedef struct {
@@ -23,10 +24,8 @@ static gh_rc_t parse_amount(gh_str_t text, const unit_t *unit, gh_limit_t *out,
                             const char **message);
 static gh_rc_t parse_burst(gh_str_t text, gh_limit_t *out,
                            const char **message);
-static gh_rc_t add_item(const gh_limit_shown_t *shown, bool policy,
-                        gh_buf_t *out);
-static gh_rc_t add_items(const gh_limit_shown_t *shown, size_t n, bool policy,
-                         gh_buf_t *out);
+static inline gh_rc_t begin_item(const gh_limit_shown_t *shown, size_t i,
+                                 gh_buf_t *out);
 static gh_rc_t add_string(gh_str_t s, gh_buf_t *out);
 static gh_rc_t add_parameter(char key, uint64_t value, gh_buf_t *out);
 static uint64_t seconds(uint64_t ns);
@@ -213,65 +212,97 @@ gh_limit_valid(const gh_limit_t *l)
 
 
 gh_rc_t
+gh_limit_text(gh_str_t name, const gh_limit_t *l, gh_buf_t *out,
+              gh_limit_text_t *text)
+{
+    size_t start = out->len;
+    bool rate = l->kind == GH_LIMIT_RATE;
+    gh_rc_t rc = add_string(name, out);
+
+    *text = (gh_limit_text_t){ { NULL, 0 }, out->len - start };
+
+    if (rc == GH_OK) {
+        rc = add_parameter('q', rate ? l->burst : l->amount, out);
+    }
+
+    if (rc == GH_OK) {
+        rc = add_parameter(
+            'w', rate ? seconds(l->burst * l->interval_ns) : l->unit_s, out);
+    }
+
+    if (rc != GH_OK) {
+        out->len = start;
+        return rc;
+    }
+
+    text->policy = (gh_str_t){ out->data + start, out->len - start };
+
+    return GH_OK;
+}
+
+
+gh_rc_t
 gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out)
 {
-    return add_items(shown, n, true, out);
+    size_t start = out->len;
+    gh_rc_t rc = GH_OK;
+
+    for (size_t i = 0; i < n && rc == GH_OK; i++) {
+        rc = begin_item(&shown[i], i, out);
+
+        if (rc == GH_OK) {
+            rc = gh_buf_add(out, shown[i].text.policy);
+        }
+    }
+
+    if (rc != GH_OK) {
+        out->len = start;
+    }
+
+    return rc;
 }
 
 
 gh_rc_t
 gh_limit_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out)
 {
-    return add_items(shown, n, false, out);
-}
-
-
-static gh_rc_t
-add_items(const gh_limit_shown_t *shown, size_t n, bool policy, gh_buf_t *out)
-{
     size_t start = out->len;
+    gh_rc_t rc = GH_OK;
 
-    for (size_t i = 0; i < n; i++) {
-        gh_rc_t rc = i > 0 ? gh_buf_add(out, GH_STR(", ")) : GH_OK;
+    for (size_t i = 0; i < n && rc == GH_OK; i++) {
+        gh_str_t name = { shown[i].text.policy.data, shown[i].text.name_len };
+
+        rc = begin_item(&shown[i], i, out);
 
         if (rc == GH_OK) {
-            rc = add_item(&shown[i], policy, out);
+            rc = gh_buf_add(out, name);
         }
 
-        if (rc != GH_OK) {
-            out->len = start;
-            return rc;
+        if (rc == GH_OK) {
+            rc = add_parameter('r', shown[i].state.remaining, out);
+        }
+
+        if (rc == GH_OK) {
+            rc = add_parameter('t', seconds(shown[i].state.reset_ns), out);
         }
     }
 
-    return GH_OK;
+    if (rc != GH_OK) {
+        out->len = start;
+    }
+
+    return rc;
 }
 
 
-static gh_rc_t
-add_item(const gh_limit_shown_t *shown, bool policy, gh_buf_t *out)
+static inline gh_rc_t
+begin_item(const gh_limit_shown_t *shown, size_t i, gh_buf_t *out)
 {
-    const gh_limit_t *l = shown->limit;
-    bool rate = l->kind == GH_LIMIT_RATE;
-    gh_rc_t rc = add_string(shown->name, out);
-
-    if (rc != GH_OK) {
-        return rc;
+    if (shown->text.policy.len == 0) {
+        return GH_INVALID;
     }
 
-    if (!policy) {
-        rc = add_parameter('r', shown->state.remaining, out);
-        return rc != GH_OK
-                   ? rc
-                   : add_parameter('t', seconds(shown->state.reset_ns), out);
-    }
-
-    rc = add_parameter('q', rate ? l->burst : l->amount, out);
-    return rc != GH_OK
-               ? rc
-               : add_parameter(
-                   'w', rate ? seconds(l->burst * l->interval_ns) : l->unit_s,
-                   out);
+    return i > 0 ? gh_buf_add(out, GH_STR(", ")) : GH_OK;
 }
 
 
@@ -300,18 +331,25 @@ add_string(gh_str_t s, gh_buf_t *out)
 }
 
 
+/* ";r=" and the number, at most PARAMETER_MAX bytes. */
 static gh_rc_t
 add_parameter(char key, uint64_t value, gh_buf_t *out)
 {
-    const char text[] = { ';', key, '=' };
-    gh_rc_t rc = gh_buf_add(out, (gh_str_t){ text, sizeof(text) });
+    char text[PARAMETER_MAX];
+    size_t at = sizeof(text);
 
-    if (rc != GH_OK) {
-        return rc;
-    }
+    value = value < SF_INTEGER_MAX ? value : SF_INTEGER_MAX;
 
-    return gh_buf_add_u64(out,
-                          value < SF_INTEGER_MAX ? value : SF_INTEGER_MAX);
+    do {
+        text[--at] = (char) ('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+
+    text[--at] = '=';
+    text[--at] = key;
+    text[--at] = ';';
+
+    return gh_buf_add(out, (gh_str_t){ text + at, sizeof(text) - at });
 }
 
 

@@ -135,23 +135,41 @@ bool gh_quota_idle(uint64_t word, uint64_t now_ns);
 uint64_t gh_quota_reservation(const gh_limit_t *limit);
 
 
+/* What headers say of a limit whatever its state, made once. */
+typedef struct {
+    gh_str_t policy; /* its item of RateLimit-Policy; len 0: not shown */
+    size_t name_len; /* of the quoted name that this begins with */
+} gh_limit_text_t;
+
+#define GH_LIMIT_TEXT_MAX(name_len) (2 * (name_len) + 40)
+
+/*
+ * "second";q=200;w=2 (draft-ietf-httpapi-ratelimit-headers): for a rate, q
+ * is the burst and w the seconds it takes to refill it (rounded up, at least
+ * 1). Appended to out, which lends it to *text. GH_INVALID: a name that is
+ * not visible ASCII (RFC 9651 section 3.3.3); GH_TOO_LONG: no room, never
+ * with GH_LIMIT_TEXT_MAX. Then out is as it was and *text is not shown.
+ */
+gh_rc_t gh_limit_text(gh_str_t name, const gh_limit_t *limit, gh_buf_t *out,
+                      gh_limit_text_t *text);
+
 /* One named limit as headers show it. */
 typedef struct {
-    gh_str_t name;
-    const gh_limit_t *limit;
+    gh_limit_text_t text;
     gh_limit_state_t state; /* quota: remaining; reset_ns to period end */
 } gh_limit_shown_t;
 
 /*
- * RateLimit-Policy: "second";q=200;w=2 and RateLimit: "second";r=1;t=1
- * (draft-ietf-httpapi-ratelimit-headers). For a rate, q is the burst and w
- * the seconds it takes to refill it (rounded up, at least 1). Appends, all
- * or nothing. GH_INVALID: a name that is not visible ASCII (RFC 9651
- * section 3.3.3); GH_TOO_LONG: no room.
+ * RateLimit-Policy: "second";q=200;w=2 and RateLimit: "second";r=1;t=1.
+ * Appends, all or nothing. GH_INVALID: one is not shown; GH_TOO_LONG: no
+ * room.
  */
 gh_rc_t gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n,
                               gh_buf_t *out);
 gh_rc_t gh_limit_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out);
+
+/* Room for one item of either field, and what stands between two. */
+#define GH_LIMIT_FIELD_MAX(text) ((text).policy.len + 40)
 
 
 #endif

@@ -74,7 +74,8 @@ ngx_http_gatehouse_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if ((gr->n_charges != 0 && ngx_http_gatehouse_answer_limits(gr) != NGX_OK)
+    if ((gr->charges.nelts != 0
+         && ngx_http_gatehouse_answer_limits(gr) != NGX_OK)
         || (gr->version != NULL
             && ngx_http_gatehouse_answer_version(gr) != NGX_OK)
         || (gr->sticky_cookie.len != 0
@@ -212,44 +213,52 @@ ngx_http_gatehouse_answer_set(ngx_http_request_t *r, ngx_str_t *name,
 static ngx_int_t
 ngx_http_gatehouse_answer_limits(ngx_http_gatehouse_request_t *gr)
 {
-    size_t i;
+    size_t n, len;
     gh_buf_t out;
-    ngx_str_t value;
+    ngx_str_t policy, value;
     gh_limit_shown_t shown[NGX_HTTP_GATEHOUSE_CHARGES_MAX];
+    ngx_http_gatehouse_charge_t *charge;
 
-    for (i = 0; i < gr->n_charges; i++) {
-        shown[i] = gr->charges[i].shown;
+    charge = gr->charges.elts;
+    len = 0;
+
+    for (n = 0; n < gr->charges.nelts; n++) {
+        shown[n] = charge[n].shown;
+        len += GH_LIMIT_FIELD_MAX(shown[n].text);
     }
 
-    out.cap = gr->n_charges * 2 * (GH_NAME_MAX + 64);
+    out.cap = (n == 1) ? len : 2 * len;
     out.len = 0;
     out.data = ngx_pnalloc(gr->request->pool, out.cap);
     if (out.data == NULL) {
         return NGX_ERROR;
     }
 
-    if (gh_limit_policy_field(shown, gr->n_charges, &out) != GH_OK) {
+    policy = ngx_http_gatehouse_ngx(shown[0].text.policy);
+
+    if (n > 1) {
+
+        if (gh_limit_policy_field(shown, n, &out) != GH_OK) {
+            return NGX_OK;
+        }
+
+        policy = ngx_http_gatehouse_ngx(gh_buf_str(&out));
+    }
+
+    value.data = (u_char *) out.data + out.len;
+
+    if (gh_limit_field(shown, n, &out) != GH_OK) {
         return NGX_OK;
     }
 
-    value = ngx_http_gatehouse_ngx(gh_buf_str(&out));
+    value.len = (size_t) ((u_char *) out.data + out.len - value.data);
 
     if (ngx_http_gatehouse_answer_add(gr->request, "RateLimit-Policy", 16,
-                                      &value)
+                                      &policy)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    out.data += out.len;
-    out.cap -= out.len;
-    out.len = 0;
-
-    if (gh_limit_field(shown, gr->n_charges, &out) != GH_OK) {
-        return NGX_OK;
-    }
-
-    value = ngx_http_gatehouse_ngx(gh_buf_str(&out));
 
     return ngx_http_gatehouse_answer_add(gr->request, "RateLimit", 9, &value);
 }

@@ -51,6 +51,18 @@ ngx_http_gatehouse_bind(void *data, ngx_gatehouse_image_t *image)
         goto failed;
     }
 
+    bound->plans =
+        ngx_pcalloc(pool, (im->n_plans + 1) * sizeof(*bound->plans));
+    if (bound->plans == NULL) {
+        goto failed;
+    }
+
+    for (i = 0; i < im->n_plans; i++) {
+        if (ngx_http_gatehouse_bind_plan(gmcf, im, i, bound) != NGX_OK) {
+            goto failed;
+        }
+    }
+
     bound->n_versions = im->n_versions;
 
     for (i = 0; i < im->n_services; i++) {

@@ -8,13 +8,17 @@
 #include "ngx_http_gatehouse.h"
 
 
-#define NGX_HTTP_GATEHOUSE_PART_MAX 200
+/* Odd, so that no bit of a part is lost. */
+#define NGX_HTTP_GATEHOUSE_LIMIT_FACTOR 0x9e3779b97f4a7c15
+#define NGX_HTTP_GATEHOUSE_SERVICE_FACTOR 0xbf58476d1ce4e5b9
 
 
-/* The parts of a counter's name, hashed with the node's secret key. */
+/* One counter of one limit, and the names by which the store knows it. */
 typedef struct {
-    gh_str_t kind, scope, limit, subject, service;
-    uint64_t amount; /* a changed quota begins anew */
+    const gh_limit_t *limit;
+    const gh_limit_text_t *text;
+    uint64_t hash;
+    gh_str_t scope, name, service, subject;
 } ngx_http_gatehouse_counter_t;
 
 typedef struct {
@@ -30,18 +34,25 @@ static ngx_int_t ngx_http_gatehouse_limit_plan(
 static ngx_int_t ngx_http_gatehouse_limit_named(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_limit_t *limit);
 static ngx_int_t ngx_http_gatehouse_limit_one(
-    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter,
-    const gh_limit_t *limit, gh_str_t shown_name);
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter);
+static ngx_int_t ngx_http_gatehouse_limit_refused(
+    ngx_http_gatehouse_request_t *gr, const gh_limit_t *limit, gh_rc_t rc,
+    uint64_t retry_ns);
+static ngx_http_gatehouse_charge_t *ngx_http_gatehouse_charge_add(
+    ngx_http_gatehouse_request_t *gr);
 static gh_rc_t ngx_http_gatehouse_limit_rate_take(
     ngx_http_gatehouse_main_conf_t *gmcf, uint64_t hash,
-    const gh_limit_t *limit, gh_limit_state_t *state);
+    ngx_http_gatehouse_step_t *step);
 static gh_rc_t ngx_http_gatehouse_limit_quota_take(
-    ngx_http_gatehouse_request_t *gr, uint64_t hash,
-    ngx_http_gatehouse_counter_t *counter, const gh_limit_t *limit,
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter,
     gh_limit_state_t *state);
 static void ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr);
-static uint64_t ngx_http_gatehouse_counter_hash(
-    gh_sipkey_t *key, ngx_http_gatehouse_counter_t *counter);
+static uint64_t ngx_http_gatehouse_counter_hash(uint64_t limit,
+                                                uint64_t service,
+                                                uint64_t subject);
+static uint64_t ngx_http_gatehouse_limit_hash(gh_sipkey_t *key, gh_str_t kind,
+                                              gh_str_t scope, gh_str_t name,
+                                              const gh_limit_t *limit);
 static uint64_t ngx_http_gatehouse_limit_bad_hash(
     ngx_http_gatehouse_request_t *gr);
 static uint64_t ngx_http_gatehouse_limit_step(uint64_t old, void *data,
@@ -62,6 +73,7 @@ ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
     ngx_int_t rc;
     ngx_uint_t i;
     ngx_http_gatehouse_limit_t **limit;
+    ngx_http_gatehouse_charge_t *charge;
     ngx_http_gatehouse_loc_conf_t *glcf;
 
     glcf =
@@ -83,8 +95,10 @@ ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
         }
     }
 
-    for (i = 0; i < gr->n_charges; i++) {
-        gr->charges[i].pending = 0;
+    charge = gr->charges.elts;
+
+    for (i = 0; i < gr->charges.nelts; i++) {
+        charge[i].pending = 0;
     }
 
     return NGX_OK;
@@ -96,22 +110,27 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
 {
     u_char source[NGX_HTTP_GATEHOUSE_SOURCE_LEN];
     uint32_t i;
+    uint64_t subject, service;
     ngx_int_t rc;
+    gh_sipkey_t *sip;
     const gh_image_t *im;
     const gh_image_plan_t *plan;
     const gh_image_limit_t *limits;
+    ngx_http_gatehouse_bound_t *bound;
     ngx_http_gatehouse_counter_t counter;
+    ngx_http_gatehouse_plan_limit_t *made;
 
     plan = ngx_http_gatehouse_plan(gr);
     if (plan == NULL) {
         return NGX_OK;
     }
 
+    sip = &gr->gmcf->shm->sip;
     im = &gr->image->im;
+    bound = gr->image->bound;
     limits = gh_image_at(im, plan->limits);
+    made = bound->plans[plan - gh_image_plan(im, 0)];
 
-    ngx_memzero(&counter, sizeof(ngx_http_gatehouse_counter_t));
-    counter.kind = GH_STR("plan");
     counter.scope = gh_image_str(im, plan->name);
     counter.subject = gr->principal.id;
 
@@ -120,15 +139,23 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
             ngx_http_gatehouse_source(gr->request->connection, source));
     }
 
+    subject = gh_siphash(sip, counter.subject);
+    service = 0;
+    counter.service = GH_STR("");
+
     if (plan->per_service && gr->service != NULL) {
         counter.service = gh_image_str(im, gr->service->name);
+        service = gh_siphash(sip, counter.service);
     }
 
     for (i = 0; i < plan->limits.n; i++) {
-        counter.limit = gh_image_str(im, limits[i].name);
+        counter.limit = &limits[i].limit;
+        counter.name = gh_image_str(im, limits[i].name);
+        counter.text = &made[i].text;
+        counter.hash =
+            ngx_http_gatehouse_counter_hash(made[i].hash, service, subject);
 
-        rc = ngx_http_gatehouse_limit_one(gr, &counter, &limits[i].limit,
-                                          counter.limit);
+        rc = ngx_http_gatehouse_limit_one(gr, &counter);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -161,68 +188,80 @@ ngx_http_gatehouse_limit_named(ngx_http_gatehouse_request_t *gr,
     }
 
     ngx_memzero(&counter, sizeof(ngx_http_gatehouse_counter_t));
-    counter.kind = GH_STR("name");
-    counter.limit = ngx_http_gatehouse_gh(limit->name);
+    counter.limit = &limit->limit;
+    counter.text = &limit->text;
+    counter.name = ngx_http_gatehouse_gh(limit->name);
     counter.subject = ngx_http_gatehouse_gh(key);
+    counter.hash = ngx_http_gatehouse_counter_hash(
+        limit->hash, 0, gh_siphash(&gr->gmcf->shm->sip, counter.subject));
 
-    return ngx_http_gatehouse_limit_one(gr, &counter, &limit->limit,
-                                        counter.limit);
+    return ngx_http_gatehouse_limit_one(gr, &counter);
 }
 
 
 static ngx_int_t
 ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
-                             ngx_http_gatehouse_counter_t *counter,
-                             const gh_limit_t *limit, gh_str_t shown_name)
+                             ngx_http_gatehouse_counter_t *counter)
 {
     gh_rc_t rc;
-    uint64_t hash;
     ngx_uint_t i;
     gh_limit_state_t state;
+    ngx_http_gatehouse_step_t step;
     ngx_http_gatehouse_charge_t *charge;
 
-    counter->amount = (limit->kind == GH_LIMIT_QUOTA) ? limit->amount : 0;
+    charge = gr->charges.elts;
 
-    hash = ngx_http_gatehouse_counter_hash(&gr->gmcf->shm->sip, counter);
-
-    for (i = 0; i < gr->n_charges; i++) {
-        if (gr->charges[i].hash == hash) {
+    for (i = 0; i < gr->charges.nelts; i++) {
+        if (charge[i].hash == counter->hash) {
             return NGX_OK;
         }
     }
 
-    if (gr->n_charges == NGX_HTTP_GATEHOUSE_CHARGES_MAX) {
-        ngx_log_error(NGX_LOG_ERR, gr->request->connection->log, 0,
-                      "gatehouse: more than %d limits on one request",
-                      NGX_HTTP_GATEHOUSE_CHARGES_MAX);
+    /* before anything is taken that it must remember */
+
+    charge = ngx_http_gatehouse_charge_add(gr);
+    if (charge == NULL) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
     }
 
     ngx_memzero(&state, sizeof(gh_limit_state_t));
 
-    rc = (limit->kind == GH_LIMIT_RATE) ? ngx_http_gatehouse_limit_rate_take(
-             gr->gmcf, hash, limit, &state)
-                                        : ngx_http_gatehouse_limit_quota_take(
-                                            gr, hash, counter, limit, &state);
+    step.limit = counter->limit;
+    step.now_ns = 0;
+    step.state = &state;
 
+    rc = (counter->limit->kind == GH_LIMIT_RATE)
+             ? ngx_http_gatehouse_limit_rate_take(gr->gmcf, counter->hash,
+                                                  &step)
+             : ngx_http_gatehouse_limit_quota_take(gr, counter, &state);
+
+    if (rc != GH_DENIED && rc != GH_OK) {
+        gr->charges.nelts--;
+        return ngx_http_gatehouse_limit_refused(gr, counter->limit, rc, 0);
+    }
+
+    charge->hash = counter->hash;
+    charge->pending = (rc == GH_OK);
+    charge->taken = (rc == GH_OK);
+    charge->taken_ns = step.now_ns;
+    charge->taken_at_s = ngx_time();
+    charge->limit = counter->limit;
+    charge->shown.text = *counter->text;
+    charge->shown.state = state;
+
+    return (rc == GH_OK) ? NGX_OK
+                         : ngx_http_gatehouse_limit_refused(
+                             gr, counter->limit, rc, state.retry_ns);
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_limit_refused(ngx_http_gatehouse_request_t *gr,
+                                 const gh_limit_t *limit, gh_rc_t rc,
+                                 uint64_t retry_ns)
+{
     if (rc == GH_AGAIN) {
         return NGX_AGAIN;
-    }
-
-    if (rc == GH_DENIED || rc == GH_OK) {
-        charge = &gr->charges[gr->n_charges++];
-        charge->hash = hash;
-        charge->pending = (rc == GH_OK);
-        charge->taken = (rc == GH_OK);
-        charge->taken_ns = ngx_gatehouse_monotonic_ns();
-        charge->taken_at_s = ngx_time();
-        charge->shown.name = shown_name;
-        charge->shown.limit = limit;
-        charge->shown.state = state;
-    }
-
-    if (rc == GH_OK) {
-        return NGX_OK;
     }
 
     ngx_http_gatehouse_limit_undo(gr);
@@ -231,7 +270,7 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
     }
 
-    gr->retry_ns = state.retry_ns;
+    gr->retry_ns = retry_ns;
 
     return ngx_http_gatehouse_refuse(gr, (limit->kind == GH_LIMIT_RATE)
                                              ? GH_REASON_RATE_LIMITED
@@ -239,20 +278,42 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
 }
 
 
+static ngx_http_gatehouse_charge_t *
+ngx_http_gatehouse_charge_add(ngx_http_gatehouse_request_t *gr)
+{
+    ngx_http_request_t *r;
+
+    r = gr->request;
+
+    if (gr->charges.elts == NULL
+        && ngx_array_init(&gr->charges, r->pool, 2,
+                          sizeof(ngx_http_gatehouse_charge_t))
+               != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (gr->charges.nelts == NGX_HTTP_GATEHOUSE_CHARGES_MAX) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "gatehouse: more than %d limits on one request",
+                      NGX_HTTP_GATEHOUSE_CHARGES_MAX);
+        return NULL;
+    }
+
+    return ngx_array_push(&gr->charges);
+}
+
+
 static gh_rc_t
 ngx_http_gatehouse_limit_rate_take(ngx_http_gatehouse_main_conf_t *gmcf,
-                                   uint64_t hash, const gh_limit_t *limit,
-                                   gh_limit_state_t *state)
+                                   uint64_t hash,
+                                   ngx_http_gatehouse_step_t *step)
 {
-    ngx_http_gatehouse_step_t step;
+    step->now_ns = ngx_gatehouse_monotonic_ns();
 
-    step.limit = limit;
-    step.now_ns = ngx_gatehouse_monotonic_ns();
-    step.state = state;
-
-    return gh_cells_move(gmcf->shm->rates, hash, step.now_ns,
+    return gh_cells_move(gmcf->shm->rates, hash, step->now_ns,
                          &gmcf->cells_lock, gh_gcra_idle,
-                         ngx_http_gatehouse_limit_step, &step);
+                         ngx_http_gatehouse_limit_step, step);
 }
 
 
@@ -278,9 +339,7 @@ ngx_http_gatehouse_limit_back_step(uint64_t old, void *data, gh_rc_t *rc)
 
 static gh_rc_t
 ngx_http_gatehouse_limit_quota_take(ngx_http_gatehouse_request_t *gr,
-                                    uint64_t hash,
                                     ngx_http_gatehouse_counter_t *counter,
-                                    const gh_limit_t *limit,
                                     gh_limit_state_t *state)
 {
     u_char *p, name[3 * GH_NAME_MAX + 32];
@@ -288,17 +347,17 @@ ngx_http_gatehouse_limit_quota_take(ngx_http_gatehouse_request_t *gr,
     ngx_gatehouse_quota_key_t key;
 
     scope = ngx_http_gatehouse_ngx(counter->scope);
-    limit_name = ngx_http_gatehouse_ngx(counter->limit);
+    limit_name = ngx_http_gatehouse_ngx(counter->name);
     service = ngx_http_gatehouse_ngx(counter->service);
 
     p = ngx_snprintf(name, sizeof(name), "%V/%V/%V", &scope, &limit_name,
                      &service);
 
-    key.hash = hash;
+    key.hash = counter->hash;
     key.limit.data = (char *) name;
     key.limit.len = (size_t) (p - name);
     key.subject = counter->subject;
-    key.rule = limit;
+    key.rule = counter->limit;
 
     gr->quota_waiter.handler = ngx_http_gatehouse_wake;
     gr->quota_waiter.data = gr;
@@ -319,8 +378,9 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
     ngx_http_gatehouse_step_t step;
     ngx_http_gatehouse_charge_t *charge;
 
-    for (i = 0; i < gr->n_charges; i++) {
-        charge = &gr->charges[i];
+    charge = gr->charges.elts;
+
+    for (i = 0; i < gr->charges.nelts; i++, charge++) {
 
         if (!charge->pending || !charge->taken) {
             continue;
@@ -329,16 +389,16 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
         charge->taken = 0;
         charge->pending = 0;
 
-        if (charge->shown.limit->kind == GH_LIMIT_QUOTA) {
+        if (charge->limit->kind == GH_LIMIT_QUOTA) {
             ngx_memzero(&key, sizeof(ngx_gatehouse_quota_key_t));
             key.hash = charge->hash;
-            key.rule = charge->shown.limit;
+            key.rule = charge->limit;
             ngx_gatehouse_quota_give_back(gr->gmcf->quota, &key, 1,
                                           charge->taken_at_s);
             continue;
         }
 
-        step.limit = charge->shown.limit;
+        step.limit = charge->limit;
         step.now_ns = ngx_gatehouse_monotonic_ns();
         step.held_ns = step.now_ns - charge->taken_ns;
 
@@ -350,47 +410,102 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
 }
 
 
-/* Each part with its length, so that no two names run into each other. */
+/*
+ * Of three parts, each hashed under the node's secret key: the limit's is
+ * the same for every request, the subject's for all of its limits.
+ */
 
 static uint64_t
-ngx_http_gatehouse_counter_hash(gh_sipkey_t *key,
-                                ngx_http_gatehouse_counter_t *counter)
+ngx_http_gatehouse_counter_hash(uint64_t limit, uint64_t service,
+                                uint64_t subject)
+{
+    return limit * NGX_HTTP_GATEHOUSE_LIMIT_FACTOR
+           + service * NGX_HTTP_GATEHOUSE_SERVICE_FACTOR + subject;
+}
+
+
+/* Each word with its length, so that no two names run into each other. A
+ * changed quota begins anew. */
+
+static uint64_t
+ngx_http_gatehouse_limit_hash(gh_sipkey_t *key, gh_str_t kind, gh_str_t scope,
+                              gh_str_t name, const gh_limit_t *limit)
 {
     size_t i;
-    u_char *p, text[5 * (NGX_HTTP_GATEHOUSE_PART_MAX + 2) + 8];
-    uint64_t inner;
-    gh_str_t s, parts[5];
+    uint64_t parts[4];
+    gh_str_t s;
 
-    parts[0] = counter->kind;
-    parts[1] = counter->scope;
-    parts[2] = counter->limit;
-    parts[3] = counter->service;
-    parts[4] = counter->subject;
+    const gh_str_t words[] = { kind, scope, name };
 
-    p = text;
-
-    for (i = 0; i < 5; i++) {
-
-        if (parts[i].len > NGX_HTTP_GATEHOUSE_PART_MAX) {
-            /* the key of an ad-hoc limit may be anything */
-            inner = gh_siphash(key, parts[i]);
-            *p++ = 0xff;
-            *p++ = 0xff;
-            p = ngx_cpymem(p, &inner, sizeof(inner));
-            continue;
-        }
-
-        *p++ = (u_char) (parts[i].len >> 8);
-        *p++ = (u_char) (parts[i].len & 0xff);
-        p = ngx_cpymem(p, parts[i].data, parts[i].len);
+    for (i = 0; i < 3; i++) {
+        parts[i] = gh_siphash(key, words[i]);
     }
 
-    p = ngx_cpymem(p, &counter->amount, sizeof(counter->amount));
+    parts[3] = (limit->kind == GH_LIMIT_QUOTA) ? limit->amount : 0;
 
-    s.data = (char *) text;
-    s.len = (size_t) (p - text);
+    s.data = (const char *) parts;
+    s.len = sizeof(parts);
 
     return gh_siphash(key, s);
+}
+
+
+void
+ngx_http_gatehouse_limits_open(ngx_http_gatehouse_main_conf_t *gmcf)
+{
+    ngx_uint_t i;
+    ngx_http_gatehouse_limit_t **limit;
+
+    limit = gmcf->limit_uses.elts;
+
+    for (i = 0; i < gmcf->limit_uses.nelts; i++) {
+        limit[i]->hash = ngx_http_gatehouse_limit_hash(
+            &gmcf->shm->sip, GH_STR("name"), GH_STR(""),
+            ngx_http_gatehouse_gh(limit[i]->name), &limit[i]->limit);
+    }
+}
+
+
+ngx_int_t
+ngx_http_gatehouse_bind_plan(ngx_http_gatehouse_main_conf_t *gmcf,
+                             const gh_image_t *im, uint32_t index,
+                             ngx_http_gatehouse_bound_t *bound)
+{
+    uint32_t i;
+    gh_buf_t out;
+    gh_str_t name;
+    const gh_image_plan_t *plan;
+    const gh_image_limit_t *limits;
+    ngx_http_gatehouse_plan_limit_t *made;
+
+    plan = gh_image_plan(im, index);
+    limits = gh_image_at(im, plan->limits);
+
+    made = ngx_pcalloc(bound->pool, (plan->limits.n + 1) * sizeof(*made));
+    if (made == NULL) {
+        return NGX_ERROR;
+    }
+
+    bound->plans[index] = made;
+
+    for (i = 0; i < plan->limits.n; i++) {
+        name = gh_image_str(im, limits[i].name);
+
+        out.cap = GH_LIMIT_TEXT_MAX(name.len);
+        out.len = 0;
+        out.data = ngx_pnalloc(bound->pool, out.cap);
+        if (out.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) gh_limit_text(name, &limits[i].limit, &out, &made[i].text);
+
+        made[i].hash = ngx_http_gatehouse_limit_hash(
+            &gmcf->shm->sip, GH_STR("plan"), gh_image_str(im, plan->name),
+            name, &limits[i].limit);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -446,6 +561,7 @@ ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
     time_t until_s;
     gh_limit_state_t state;
     const gh_limit_t *limit;
+    ngx_http_gatehouse_step_t step;
     ngx_http_gatehouse_loc_conf_t *glcf;
 
     glcf =
@@ -469,8 +585,11 @@ ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
         gr->gmcf->shm->bad_until_s = until_s;
     }
 
+    step.limit = limit;
+    step.state = &state;
+
     (void) ngx_http_gatehouse_limit_rate_take(
-        gr->gmcf, ngx_http_gatehouse_limit_bad_hash(gr), limit, &state);
+        gr->gmcf, ngx_http_gatehouse_limit_bad_hash(gr), &step);
 }
 
 
@@ -478,12 +597,13 @@ static uint64_t
 ngx_http_gatehouse_limit_bad_hash(ngx_http_gatehouse_request_t *gr)
 {
     u_char source[NGX_HTTP_GATEHOUSE_SOURCE_LEN];
-    ngx_http_gatehouse_counter_t counter;
+    gh_str_t subject;
+    gh_sipkey_t *sip;
 
-    ngx_memzero(&counter, sizeof(ngx_http_gatehouse_counter_t));
-    counter.kind = GH_STR("bad");
-    counter.subject = ngx_http_gatehouse_gh(
+    sip = &gr->gmcf->shm->sip;
+    subject = ngx_http_gatehouse_gh(
         ngx_http_gatehouse_source(gr->request->connection, source));
 
-    return ngx_http_gatehouse_counter_hash(&gr->gmcf->shm->sip, &counter);
+    return ngx_http_gatehouse_counter_hash(gh_siphash(sip, GH_STR("bad")), 0,
+                                           gh_siphash(sip, subject));
 }

@@ -14,6 +14,8 @@ static char *ngx_http_gatehouse_limit_rate(ngx_conf_t *cf,
                                            ngx_str_t *rate, ngx_str_t *burst);
 static char *ngx_http_gatehouse_limit_known(ngx_conf_t *cf,
                                             ngx_http_gatehouse_limit_t *limit);
+static char *ngx_http_gatehouse_limit_say(ngx_conf_t *cf,
+                                          ngx_http_gatehouse_limit_t *limit);
 
 
 /*
@@ -75,6 +77,11 @@ ngx_http_gatehouse_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         rv = ngx_http_gatehouse_limit_known(cf, limit);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        rv = ngx_http_gatehouse_limit_say(cf, limit);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -242,6 +249,34 @@ ngx_http_gatehouse_limit_known(ngx_conf_t *cf,
     }
 
     *known = limit;
+
+    return NGX_CONF_OK;
+}
+
+
+/* A name that headers cannot say is counted all the same. */
+
+static char *
+ngx_http_gatehouse_limit_say(ngx_conf_t *cf, ngx_http_gatehouse_limit_t *limit)
+{
+    gh_buf_t out;
+    ngx_http_gatehouse_limit_t **slot;
+    ngx_http_gatehouse_main_conf_t *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gatehouse_module);
+
+    out.cap = GH_LIMIT_TEXT_MAX(limit->name.len);
+    out.len = 0;
+    out.data = ngx_pnalloc(cf->pool, out.cap);
+    slot = ngx_array_push(&gmcf->limit_uses);
+
+    if (out.data == NULL || slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    (void) gh_limit_text(ngx_http_gatehouse_gh(limit->name), &limit->limit,
+                         &out, &limit->text);
+    *slot = limit;
 
     return NGX_CONF_OK;
 }

@@ -30,6 +30,8 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    ngx_http_gatehouse_limits_open(gmcf);
+
     gmcf->store = ngx_gatehouse_store_open(cycle, &gmcf->store_conf);
     if (gmcf->store == NULL) {
         return NGX_ERROR;

@@ -65,16 +65,21 @@ spend(const gh_limit_t *limit)
 static void
 show(gh_str_t name, const gh_limit_t *limit)
 {
-    gh_limit_shown_t shown = { name, limit, { 1, 1, 0 } };
-    size_t cap = 2 * name.len + 64;
-    gh_buf_t out = { malloc(cap), 0, cap };
+    gh_limit_shown_t shown = { .state = { 1, 1, 0 } };
+    size_t cap = GH_LIMIT_TEXT_MAX(name.len);
+    gh_buf_t text = { malloc(cap), 0, cap }, out = { malloc(cap), 0, cap };
 
-    must(out.data != NULL);
+    must(text.data != NULL && out.data != NULL);
 
-    gh_rc_t rc = gh_limit_policy_field(&shown, 1, &out);
+    gh_rc_t rc = gh_limit_text(name, limit, &text, &shown.text);
 
-    must(rc == GH_OK || (rc == GH_INVALID && out.len == 0));
-    must(gh_limit_field(&shown, 1, &out) == rc || rc == GH_OK);
+    must(rc == GH_OK || (rc == GH_INVALID && text.len == 0));
+    must(gh_limit_policy_field(&shown, 1, &out) == rc);
+    must(gh_str_eq(gh_buf_str(&out), gh_buf_str(&text)));
+
+    out.len = 0;
+    must(gh_limit_field(&shown, 1, &out) == rc);
+    free(text.data);
     free(out.data);
 }
 

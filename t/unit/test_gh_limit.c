@@ -27,6 +27,45 @@ limit_of(const char *text)
 }
 
 
+static gh_limit_text_t
+text_of(const char *name, const gh_limit_t *limit, gh_buf_t *made)
+{
+    gh_limit_text_t text;
+
+    assert_int_equal(gh_limit_text(gh_str(name), limit, made, &text), GH_OK);
+
+    return text;
+}
+
+
+static void
+the_text_of_any_limit_fits_its_bound(void **state)
+{
+    (void) state;
+    gh_limit_t most = limit_of("100000000000r/month");
+    char room[GH_LIMIT_TEXT_MAX(3)];
+    gh_buf_t out = GH_BUF(room);
+    gh_limit_text_t text;
+
+    most.amount = UINT64_MAX;
+    most.unit_s = UINT64_MAX;
+
+    assert_int_equal(gh_limit_text(GH_STR("\"\\\""), &most, &out, &text),
+                     GH_OK);
+
+    size_t needs = out.len;
+
+    out.len = 0;
+
+    for (out.cap = 0; out.cap < needs; out.cap++) {
+        assert_int_equal(gh_limit_text(GH_STR("\"\\\""), &most, &out, &text),
+                         GH_TOO_LONG);
+        assert_int_equal(text.policy.len, 0);
+        assert_int_equal(out.len, 0);
+    }
+}
+
+
 static void
 assert_refused(const char *text, const char *because)
 {
@@ -184,11 +223,12 @@ answers_show_every_limit_by_its_name(void **state)
     (void) state;
     gh_limit_t second = limit_of("100r/s burst=200");
     gh_limit_t month = limit_of("1000000r/month");
+    char texts[128], room[256];
+    gh_buf_t made = GH_BUF(texts);
     gh_limit_shown_t shown[] = {
-        { GH_STR("second"), &second, { 1, 1, 0 } },
-        { GH_STR("month"), &month, { 999, 5 * GH_NS_PER_S, 0 } },
+        { text_of("second", &second, &made), { 1, 1, 0 } },
+        { text_of("month", &month, &made), { 999, 5 * GH_NS_PER_S, 0 } },
     };
-    char room[256];
     gh_buf_t out = GH_BUF(room);
 
     assert_int_equal(gh_limit_policy_field(shown, 2, &out), GH_OK);
@@ -206,8 +246,9 @@ a_quick_limit_still_has_a_window_of_a_second(void **state)
 {
     (void) state;
     gh_limit_t quick = limit_of("1000r/s burst=1");
-    gh_limit_shown_t shown = { GH_STR("q"), &quick, { 1, 0, 0 } };
-    char room[64];
+    char texts[64], room[64];
+    gh_buf_t made = GH_BUF(texts);
+    gh_limit_shown_t shown = { text_of("q", &quick, &made), { 1, 0, 0 } };
     gh_buf_t out = GH_BUF(room);
 
     assert_int_equal(gh_limit_policy_field(&shown, 1, &out), GH_OK);
@@ -224,20 +265,25 @@ names_are_quoted_and_numbers_cut_as_structured_fields_ask(void **state)
 {
     (void) state;
     gh_limit_t l = limit_of("1r/s");
-    gh_limit_shown_t shown = { GH_STR("a\"b\\c"),
-                               &l,
+    char texts[64], room[64];
+    gh_buf_t made = GH_BUF(texts);
+    gh_limit_shown_t shown = { text_of("a\"b\\c", &l, &made),
                                { UINT64_MAX, UINT64_MAX, 0 } };
-    char room[64];
     gh_buf_t out = GH_BUF(room);
 
     assert_int_equal(gh_limit_field(&shown, 1, &out), GH_OK);
     assert_str(gh_buf_str(&out),
                "\"a\\\"b\\\\c\";r=999999999999999;t=18446744074");
 
-    shown.name = GH_STR("caf\xc3\xa9");
+    made.len = 0;
+    assert_int_equal(
+        gh_limit_text(GH_STR("caf\xc3\xa9"), &l, &made, &shown.text),
+        GH_INVALID);
+    assert_int_equal(gh_limit_text(GH_STR("a\r\nb"), &l, &made, &shown.text),
+                     GH_INVALID);
+    assert_int_equal(made.len, 0);
     assert_int_equal(gh_limit_field(&shown, 1, &out), GH_INVALID);
-    shown.name = GH_STR("a\r\nb");
-    assert_int_equal(gh_limit_field(&shown, 1, &out), GH_INVALID);
+    assert_int_equal(gh_limit_policy_field(&shown, 1, &out), GH_INVALID);
     assert_str(gh_buf_str(&out),
                "\"a\\\"b\\\\c\";r=999999999999999;t=18446744074");
 }
@@ -248,9 +294,10 @@ no_limit_gives_no_text_and_no_room_writes_nothing(void **state)
 {
     (void) state;
     gh_limit_t l = limit_of("1r/s");
-    gh_limit_shown_t shown[] = { { GH_STR("a\\"), &l, { 1, 0, 0 } },
-                                 { GH_STR("b"), &l, { 1, 0, 0 } } };
-    char room[64] = "x";
+    char texts[64], room[64] = "x";
+    gh_buf_t made = GH_BUF(texts);
+    gh_limit_shown_t shown[] = { { text_of("a\\", &l, &made), { 1, 0, 0 } },
+                                 { text_of("b", &l, &made), { 1, 0, 0 } } };
 
     for (size_t cap = 1;; cap++) {
         gh_buf_t out = { room, 1, cap };
@@ -279,6 +326,7 @@ main(void)
         cmocka_unit_test(limits_that_cannot_be_kept_are_refused_in_words),
         cmocka_unit_test(limits_of_an_image_are_checked),
         cmocka_unit_test(answers_show_every_limit_by_its_name),
+        cmocka_unit_test(the_text_of_any_limit_fits_its_bound),
         cmocka_unit_test(a_quick_limit_still_has_a_window_of_a_second),
         cmocka_unit_test(
             names_are_quoted_and_numbers_cut_as_structured_fields_ask),
