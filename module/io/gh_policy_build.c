@@ -9,6 +9,7 @@
 #include "gh_bytes.h"
 #include "gh_policy_error.h"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +27,8 @@ static bool is_stopped(gh_policy_build_t *b);
 static bool same_errors(const gh_policy_errors_t *a,
                         const gh_policy_errors_t *b);
 
+static gh_rc_t make(gh_policy_build_t *b, uint64_t generation,
+                    gh_policy_report_t *report);
 static gh_rc_t load(gh_policy_build_t *b);
 static gh_rc_t load_files(gh_policy_build_t *b,
                           const gh_policy_listing_t *before);
@@ -76,6 +79,7 @@ gh_policy_build_destroy(gh_policy_build_t *b)
         return;
     }
 
+    gh_policy_build_free_image(b, b->made);
     gh_policy_set_destroy(b->set);
     gh_policy_listing_clear(&b->listing);
     gh_policy_listing_clear(&b->loaded);
@@ -182,22 +186,52 @@ same_errors(const gh_policy_errors_t *a, const gh_policy_errors_t *b)
 gh_rc_t
 gh_policy_build_check(gh_policy_build_t *b, gh_policy_report_t *report)
 {
+    gh_rc_t rc = make(b, 1, report);
+
+    gh_policy_build_free_image(b, b->made);
+    b->made = (gh_str_t){ NULL, 0 };
+    report->generation = 0;
+
+    return rc;
+}
+
+
+gh_rc_t
+gh_policy_build_make(gh_policy_build_t *b, gh_policy_report_t *report)
+{
+    return make(b, gh_policy_last_generation(b) + 1, report);
+}
+
+
+static gh_rc_t
+make(gh_policy_build_t *b, uint64_t generation, gh_policy_report_t *report)
+{
     gh_rc_t rc = GH_CONFLICT;
-    gh_str_t image;
 
     memset(report, 0, sizeof(*report));
+    report->generation = generation;
     b->report = report;
 
     for (unsigned i = 0; rc == GH_CONFLICT && i < CHECK_TRIES; i++) {
-        rc = gh_policy_build_image(b, 1, &image);
-        if (rc == GH_OK) {
-            gh_policy_build_free_image(b, image);
-        }
+        rc = gh_policy_build_image(b, generation, &b->made);
     }
 
     b->report = NULL;
 
     return rc;
+}
+
+
+void
+gh_policy_build_warm(gh_policy_build_t *b, gh_policy_report_t *report)
+{
+    b->report = report;
+
+    if (b->looked == GH_OK) {
+        (void) load(b);
+    }
+
+    b->report = NULL;
 }
 
 
@@ -225,6 +259,7 @@ gh_policy_build_image(gh_policy_build_t *b, uint64_t generation,
 
     if (rc == GH_OK && gh_policy_build_look(b)) {
         gh_policy_build_free_image(b, *image);
+        *image = (gh_str_t){ NULL, 0 };
         rc = GH_CONFLICT;
     }
 
@@ -436,5 +471,9 @@ read_secret(void *ctx, gh_str_t path, gh_buf_t *out, const char **why)
 void
 gh_policy_build_free_image(gh_policy_build_t *b, gh_str_t image)
 {
-    build_free(b, (void *) (uintptr_t) image.data);
+    if (image.data != NULL) {
+        /* it holds secrets */
+        OPENSSL_cleanse((void *) (uintptr_t) image.data, image.len);
+        build_free(b, (void *) (uintptr_t) image.data);
+    }
 }

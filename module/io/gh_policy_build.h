@@ -48,6 +48,22 @@ gh_rc_t gh_policy_build_check(gh_policy_build_t *b,
                               gh_policy_report_t *report);
 
 /*
+ * The same for the start of a master: the image is kept in b, for _place, and
+ * report->generation is the number it would have.
+ */
+gh_rc_t gh_policy_build_make(gh_policy_build_t *b, gh_policy_report_t *report);
+/*
+ * Publishes what was kept, of that report. Once; whatever comes of it nothing
+ * is kept any more.
+ *
+ * GH_CONFLICT     something was published since, or the files changed
+ * GH_AGAIN        another process builds
+ * GH_UNAVAILABLE  report->why
+ */
+gh_rc_t gh_policy_build_place(gh_policy_build_t *b,
+                              gh_policy_report_t *report);
+
+/*
  * True when the published image was made of the bytes that are there now,
  * and, with `names`, checked against the same names. *generation (may be
  * NULL) is its number. The builder then looks from here on.
@@ -60,6 +76,9 @@ bool gh_policy_build_is_current(gh_policy_build_t *b, bool names,
  * differs from the last look. The first look differs from nothing at all.
  */
 bool gh_policy_build_look(gh_policy_build_t *b);
+
+/* Reads all files, so that the next build need only read what changes. */
+void gh_policy_build_warm(gh_policy_build_t *b, gh_policy_report_t *report);
 
 /*
  * Builds and publishes; the new generation is above `least` and above any

@@ -24,6 +24,7 @@ struct gh_policy_build_s {
     gh_secret_files_t secrets;      /* of the last compile, or of the note */
     uint64_t published;             /* generation of our own last image */
     uint8_t content[GH_SHA256_LEN]; /* of what is published */
+    gh_str_t made;                  /* an image that is not published yet */
     bool moved;   /* is_current: the same bytes in other files */
     bool renamed; /* is_current: checked against other names */
 
@@ -39,6 +40,8 @@ struct gh_policy_build_s {
 gh_rc_t gh_policy_build_image(gh_policy_build_t *b, uint64_t generation,
                               gh_str_t *image);
 void gh_policy_build_free_image(gh_policy_build_t *b, gh_str_t image);
+/* Of the image that is there; 0: none. */
+uint64_t gh_policy_last_generation(gh_policy_build_t *b);
 
 /* Over all bytes: those of listing, whose content is set, and of secrets. */
 void gh_policy_content_hash(const gh_policy_build_t *b,

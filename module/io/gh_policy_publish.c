@@ -15,7 +15,8 @@
 
 
 static gh_rc_t publish_locked(gh_policy_build_t *b, uint64_t least);
-static uint64_t last_generation(gh_policy_build_t *b);
+static gh_rc_t place_locked(gh_policy_build_t *b);
+static gh_rc_t put(gh_policy_build_t *b, gh_str_t image);
 static int groups_of(uint32_t uid, uint32_t gid, gid_t groups[GROUPS_MAX]);
 static bool may_read(const char *path, uint32_t uid, const gid_t *groups,
                      int n);
@@ -44,23 +45,72 @@ gh_policy_build_publish(gh_policy_build_t *b, uint64_t least,
 }
 
 
+gh_rc_t
+gh_policy_build_place(gh_policy_build_t *b, gh_policy_report_t *report)
+{
+    int fd;
+    gh_rc_t rc = gh_state_lock(b->conf.state, &fd, report->why);
+
+    if (rc == GH_OK) {
+        b->report = report;
+        rc = place_locked(b);
+        b->report = NULL;
+        (void) close(fd);
+
+    } else if (rc == GH_CONFLICT) {
+        rc = GH_AGAIN;
+    }
+
+    gh_policy_build_free_image(b, b->made);
+    b->made = (gh_str_t){ NULL, 0 };
+
+    return rc;
+}
+
+
+static gh_rc_t
+place_locked(gh_policy_build_t *b)
+{
+    gh_str_t image = b->made;
+
+    if (image.data == NULL
+        || gh_policy_last_generation(b) + 1 != b->report->generation
+        || gh_policy_build_look(b))
+    {
+        return GH_CONFLICT;
+    }
+
+    b->made = (gh_str_t){ NULL, 0 };
+
+    return put(b, image);
+}
+
+
 static gh_rc_t
 publish_locked(gh_policy_build_t *b, uint64_t least)
 {
     gh_rc_t rc;
     gh_str_t image;
-    uint64_t last = last_generation(b);
+    uint64_t last = gh_policy_last_generation(b);
     gh_policy_report_t *report = b->report;
 
     report->generation = ((last > least) ? last : least) + 1;
 
     rc = gh_policy_build_image(b, report->generation, &image);
-    if (rc != GH_OK) {
-        return rc;
-    }
 
-    rc = gh_state_replace(b->conf.state, GH_IMAGE_FILE_NAME, image,
-                          report->why);
+    return (rc == GH_OK) ? put(b, image) : rc;
+}
+
+
+/* The image is handed over. */
+
+static gh_rc_t
+put(gh_policy_build_t *b, gh_str_t image)
+{
+    gh_policy_report_t *report = b->report;
+    gh_rc_t rc = gh_state_replace(b->conf.state, GH_IMAGE_FILE_NAME, image,
+                                  report->why);
+
     gh_policy_build_free_image(b, image);
 
     if (rc != GH_OK) {
@@ -77,10 +127,10 @@ publish_locked(gh_policy_build_t *b, uint64_t least)
 }
 
 
-/* Of the image that is there; its note spares us mapping it. */
+/* Its note spares us mapping it. */
 
-static uint64_t
-last_generation(gh_policy_build_t *b)
+uint64_t
+gh_policy_last_generation(gh_policy_build_t *b)
 {
     char why[GH_IMAGE_WHY_MAX];
     uint64_t noted = 0, mapped = 0;

@@ -216,7 +216,8 @@ watch(void *data)
 }
 
 
-/* At a start nothing is waited for: the set was checked a moment ago. */
+/* At a start nothing is waited for: the set was checked a moment ago. It is
+ * read once, so that the first change costs no more than those after it. */
 
 static void
 begin(gh_policy_watch_t *w)
@@ -224,6 +225,8 @@ begin(gh_policy_watch_t *w)
     if (gh_policy_build_is_current(w->builder, false, NULL)) {
         gh_policy_build_renew_note(w->builder);
         tell(w, GH_ABSENT);
+        gh_policy_build_warm(w->builder, &w->made.report);
+        gh_policy_build_trim();
         return;
     }
 

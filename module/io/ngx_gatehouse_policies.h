@@ -8,7 +8,7 @@
 #ifndef NGX_GATEHOUSE_POLICIES_H
 #define NGX_GATEHOUSE_POLICIES_H
 
-#include "gh_policy.h"
+#include "gh_policy_build.h"
 #include "ngx_gatehouse_shm.h"
 
 
@@ -34,6 +34,8 @@ typedef struct {
     ngx_log_t *log;
     ngx_uid_t user;
     ngx_gid_t group;
+    gh_policy_build_t *made; /* by the first check, for _prepare */
+    gh_policy_report_t *report;
     /* Called for each newly mapped image before it is used. NGX_ERROR: it is
      * not taken up by this cycle (an upstream is missing), why is logged. */
     ngx_int_t (*bind)(void *data, ngx_gatehouse_image_t *image);
@@ -47,16 +49,17 @@ typedef struct {
  * set, reports each error as file:line:column through cf->log at emerg.
  * NGX_ERROR when it is invalid, so that nginx refuses the reload. A set that
  * is published already, unchanged, and was checked against the same names is
- * not read again. Writes nothing.
+ * not read again. Writes nothing; at the first start of a master what was
+ * compiled is kept for _prepare.
  */
 ngx_int_t ngx_gatehouse_policies_check(ngx_conf_t *cf,
                                        ngx_gatehouse_policies_conf_t *pc);
 
-/* In the master before workers start (never in -t): makes the state directory,
- * 0700, and gives it to the workers' user. NGX_ERROR after a message; without
- * the directory requests find no policies. */
-ngx_int_t ngx_gatehouse_policies_prepare(ngx_gatehouse_policies_conf_t *pc,
-                                         ngx_log_t *log);
+/* In the master before workers start (never in -t), when the state directory
+ * is there: publishes what the check compiled, as the workers' user, so that
+ * a start compiles once. What cannot be done the workers do. */
+void ngx_gatehouse_policies_prepare(ngx_gatehouse_policies_conf_t *pc,
+                                    ngx_log_t *log);
 
 /*
  * In init_process of workers: maps the published image if it is of the same

@@ -9,6 +9,7 @@
 #include "ngx_gatehouse_policies_names.h"
 
 
+static ngx_uint_t is_first_start(const ngx_conf_t *cf);
 static ngx_int_t check_set(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc,
                            gh_policy_build_t *builder);
 static void report_errors(ngx_log_t *log, const gh_policy_errors_t *errors);
@@ -49,10 +50,22 @@ ngx_gatehouse_policies_check(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc)
         rc = check_set(cf, pc, builder);
     }
 
-    gh_policy_build_destroy(builder);
-    gh_policy_build_trim();
+    if (pc->made == NULL) {
+        gh_policy_build_destroy(builder);
+        gh_policy_build_trim();
+    }
 
     return rc;
+}
+
+
+/* Not of a reload: the workers that are there have it, or make it. */
+
+static ngx_uint_t
+is_first_start(const ngx_conf_t *cf)
+{
+    return ngx_is_init_cycle(cf->cycle->old_cycle) && !ngx_test_config
+           && ngx_process != NGX_PROCESS_SIGNALLER;
 }
 
 
@@ -69,7 +82,8 @@ check_set(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc,
         return NGX_ERROR;
     }
 
-    rc = gh_policy_build_check(builder, report);
+    rc = is_first_start(cf) ? gh_policy_build_make(builder, report)
+                            : gh_policy_build_check(builder, report);
 
     if (rc == GH_INVALID) {
         report_errors(cf->log, &report->errors);
@@ -98,6 +112,12 @@ check_set(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc,
                       "the workers' user does not seem to be able to read "
                       "\"%s\"; then no change of the policies is taken up",
                       path);
+    }
+
+    if (rc == GH_OK && path == NULL && is_first_start(cf)) {
+        pc->made = builder;
+        pc->report = report;
+        return NGX_OK;
     }
 
     ngx_free(report);
@@ -182,41 +202,35 @@ check_state(ngx_conf_t *cf, ngx_gatehouse_policies_conf_t *pc,
 }
 
 
-ngx_int_t
+void
 ngx_gatehouse_policies_prepare(ngx_gatehouse_policies_conf_t *pc,
                                ngx_log_t *log)
 {
-    char state[NGX_MAX_PATH];
+    gh_rc_t rc;
+    ngx_uint_t dropped;
 
-    if (pc->directory.len == 0) {
-        return NGX_OK;
+    if (pc->made == NULL) {
+        return;
     }
 
-    if (pc->state.len >= sizeof(state)) {
-        return NGX_ERROR;
+    dropped = geteuid() == 0 && pc->user != 0;
+
+    if (!dropped || (setegid(pc->group) == 0 && seteuid(pc->user) == 0)) {
+        rc = gh_policy_build_place(pc->made, pc->report);
+
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "gatehouse: the policies were compiled at the start: "
+                      "%s",
+                      (rc == GH_OK) ? "published" : "left to the workers");
     }
 
-    ngx_memcpy(state, pc->state.data, pc->state.len);
-    state[pc->state.len] = '\0';
-
-    if (ngx_create_dir(state, 0700) == NGX_FILE_ERROR) {
-        if (ngx_errno == NGX_EEXIST) {
-            return NGX_OK;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      ngx_create_dir_n
-                      " \"%s\" failed: without it no policies are put in "
-                      "force",
-                      state);
-        return NGX_ERROR;
+    if (dropped && (seteuid(0) != 0 || setegid(0) != 0)) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "gatehouse: seteuid(0) failed");
     }
 
-    if (geteuid() == 0 && chown(state, pc->user, pc->group) == -1) {
-        ngx_log_error(NGX_LOG_ERR, log, ngx_errno, "chown(\"%s\", %d) failed",
-                      state, (int) pc->user);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    gh_policy_build_destroy(pc->made);
+    gh_policy_build_trim();
+    ngx_free(pc->report);
+    pc->made = NULL;
 }

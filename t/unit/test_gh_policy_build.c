@@ -5,6 +5,8 @@
 
 #include "gh_test_set.h"
 
+#include "gh_policy_builder.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -320,6 +322,77 @@ a_check_writes_nothing(void **state)
 }
 
 
+static void
+what_a_start_has_compiled_is_placed_without_another_build(void **state)
+{
+    gh_image_t image;
+    gh_policy_build_t *b = gh_test_set_builder();
+
+    (void) state;
+
+    gh_test_set_write("p/plans.json", PLANS);
+    assert_int_equal(gh_policy_build_make(b, &gh_test_set.report), GH_OK);
+    assert_int_equal(access(gh_test_path("s/policies.image"), F_OK), -1);
+    assert_int_equal(gh_policy_build_place(b, &gh_test_set.report), GH_OK);
+    assert_true(gh_test_set_current());
+
+    image = gh_test_set_map();
+    assert_int_equal(image.generation, 1);
+    gh_image_file_unmap(&image);
+
+    assert_int_equal(gh_policy_build_place(b, &gh_test_set.report),
+                     GH_CONFLICT); /* it is gone */
+    gh_policy_build_destroy(b);
+}
+
+
+static void
+what_is_no_longer_true_is_not_placed(void **state)
+{
+    gh_policy_build_t *b = gh_test_set_builder();
+
+    (void) state;
+
+    gh_test_set_write("p/plans.json", PLANS);
+    assert_int_equal(gh_policy_build_make(b, &gh_test_set.report), GH_OK);
+    gh_test_set_write("p/plans.json", OTHER_PLANS);
+    assert_int_equal(gh_policy_build_place(b, &gh_test_set.report),
+                     GH_CONFLICT);
+    assert_int_equal(access(gh_test_path("s/policies.image"), F_OK), -1);
+
+    /* somebody else was faster */
+    gh_policy_report_t made;
+
+    assert_int_equal(gh_policy_build_make(b, &made), GH_OK);
+    gh_test_set_publish();
+    assert_int_equal(gh_policy_build_place(b, &made), GH_CONFLICT);
+    gh_policy_build_destroy(b);
+}
+
+
+static void
+a_warmed_builder_reads_only_what_changes(void **state)
+{
+    gh_policy_build_t *b = gh_test_set_builder();
+
+    (void) state;
+
+    gh_test_set_write("p/plans.json", PLANS);
+    gh_test_set_write("p/orders.json", SERVICES);
+    gh_test_set_publish();
+
+    assert_true(gh_policy_build_is_current(b, true, NULL));
+    gh_policy_build_warm(b, &gh_test_set.report);
+    assert_int_equal(b->loaded.n, 2);
+    assert_false(gh_policy_build_look(b));
+
+    gh_test_set_write("p/plans.json", OTHER_PLANS);
+    assert_int_equal(gh_test_set_try(b), GH_OK);
+    assert_int_equal(gh_test_set.report.generation, 2);
+    gh_policy_build_destroy(b);
+}
+
+
 #define STORY(name)                                                           \
     cmocka_unit_test_setup_teardown(name, gh_test_set_begin, gh_test_set_end)
 
@@ -340,6 +413,9 @@ main(void)
         STORY(files_that_others_may_not_read_are_found),
         STORY(a_build_that_is_told_to_stop_makes_nothing),
         STORY(a_check_writes_nothing),
+        STORY(what_a_start_has_compiled_is_placed_without_another_build),
+        STORY(what_is_no_longer_true_is_not_placed),
+        STORY(a_warmed_builder_reads_only_what_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
