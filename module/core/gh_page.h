@@ -35,19 +35,24 @@ typedef struct {
 /*
  * Appends the page, UTF-8. template NULL or empty: ours. In an operator's,
  * {{title}} {{text}} {{request_id}} {{link}} {{hint}} {{fields}} {{token}}
- * are replaced, escaped; unknown ones stay.
+ * are replaced, escaped; unknown ones stay. A link that is neither a path nor
+ * an http URL is "/". GH_TOO_LONG: no room, or above GH_PAGE_MAX; out is as
+ * it was.
  */
 gh_rc_t gh_page_make(gh_page_t page, gh_str_t template,
                      const gh_page_values_t *values, gh_buf_t *out);
 unsigned gh_page_status(gh_page_t page);
-/* "login_failed", ... as files of an operator are named; GH_PAGE_COUNT. */
+/* "login_failed", ... as files of an operator are named; GH_PAGE_COUNT: no
+ * such page. */
 gh_page_t gh_page_parse(gh_str_t word);
 gh_str_t gh_page_word(gh_page_t page);
 /* default-src 'none', own style by its hash, form-action 'self' and
- * form_origin unless empty, frame-ancestors 'none'; appends. */
+ * form_origin unless empty, frame-ancestors 'none'; appends. GH_INVALID:
+ * form_origin is more than scheme, host and port. */
 gh_rc_t gh_page_csp(gh_str_t form_origin, gh_buf_t *out);
 
-/* Appends text with & < > " ' escaped, controls but TAB CR LF dropped. */
+/* Appends text with & < > " ' escaped, controls but TAB CR LF dropped, and
+ * U+FFFD for what is not UTF-8. */
 gh_rc_t gh_page_escape(gh_str_t text, gh_buf_t *out);
 
 

@@ -5,6 +5,7 @@
 
 #include "gh_problem.h"
 
+#include "gh_html.h"
 #include "gh_json.h"
 
 
@@ -12,13 +13,6 @@
 
 /* A weight of Accept in thousandths; NO_WEIGHT: not named. */
 #define NO_WEIGHT (-1)
-
-/* gh_problem_csp() has its hash. */
-#define STYLE                                                                 \
-    "html{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}"        \
-    "main{max-width:36rem;margin:15vh auto 0;padding:0 1.5rem}"               \
-    "h1{font-size:1.5rem;line-height:1.25}"                                   \
-    "code{overflow-wrap:anywhere}"
 
 
 /* The weights of what we can offer, as far as they were read. */
@@ -36,8 +30,6 @@ static gh_rc_t write_json(const gh_reason_info_t *info, gh_str_t id,
                           gh_buf_t *out);
 static gh_rc_t write_html(const gh_reason_info_t *info, gh_str_t id,
                           gh_buf_t *out);
-static gh_rc_t add_all(gh_buf_t *out, const gh_str_t *parts, size_t n);
-static gh_rc_t add_escaped(gh_buf_t *out, gh_str_t text);
 
 
 bool
@@ -189,14 +181,14 @@ write_json(const gh_reason_info_t *info, gh_str_t id, gh_buf_t *out)
                                 info->title, GH_STR("\",\"status\":") };
     const gh_str_t after[] = { GH_STR(",\"detail\":\""), info->detail,
                                GH_STR("\"") };
-    gh_rc_t rc = add_all(out, before, 5);
+    gh_rc_t rc = gh_html_add(out, before, 5);
 
     if (rc == GH_OK) {
         rc = gh_buf_add_u64(out, info->status);
     }
 
     if (rc == GH_OK) {
-        rc = add_all(out, after, 3);
+        rc = gh_html_add(out, after, 3);
     }
 
     if (rc == GH_OK && id.len > 0 && id.len <= ID_MAX) {
@@ -215,21 +207,13 @@ write_json(const gh_reason_info_t *info, gh_str_t id, gh_buf_t *out)
 static gh_rc_t
 write_html(const gh_reason_info_t *info, gh_str_t id, gh_buf_t *out)
 {
-    const gh_str_t page[] = {
-        GH_STR("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-               "<meta charset=\"utf-8\">\n"
-               "<meta name=\"viewport\" "
-               "content=\"width=device-width, initial-scale=1\">\n"
-               "<meta name=\"robots\" content=\"noindex\">\n<title>"),
-        info->title,
-        GH_STR("</title>\n<style>" STYLE "</style>\n</head>\n<body>\n<main>\n"
-               "<h1>"),
-        info->title,
-        GH_STR("</h1>\n<p>"),
-        info->detail,
-        GH_STR("</p>\n<p>Status "),
-    };
-    gh_rc_t rc = add_all(out, page, sizeof(page) / sizeof(page[0]));
+    const gh_str_t text[] = { GH_STR("<p>"), info->detail,
+                              GH_STR("</p>\n<p>Status ") };
+    gh_rc_t rc = gh_html_begin(info->title, out);
+
+    if (rc == GH_OK) {
+        rc = gh_html_add(out, text, 3);
+    }
 
     if (rc == GH_OK) {
         rc = gh_buf_add_u64(out, info->status);
@@ -239,7 +223,7 @@ write_html(const gh_reason_info_t *info, gh_str_t id, gh_buf_t *out)
         rc = gh_buf_add(out, GH_STR(", request id <code>"));
 
         if (rc == GH_OK) {
-            rc = add_escaped(out, id);
+            rc = gh_html_id(id, out);
         }
 
         if (rc == GH_OK) {
@@ -247,64 +231,18 @@ write_html(const gh_reason_info_t *info, gh_str_t id, gh_buf_t *out)
         }
     }
 
-    return rc == GH_OK ? gh_buf_add(out, GH_STR("</p>\n</main>\n</body>\n"
-                                                "</html>\n"))
-                       : rc;
+    if (rc == GH_OK) {
+        rc = gh_buf_add(out, GH_STR("</p>\n"));
+    }
+
+    return rc == GH_OK ? gh_html_end(out) : rc;
 }
 
 
 gh_str_t
 gh_problem_csp(void)
 {
-    return GH_STR(
-        "default-src 'none'; "
-        "style-src 'sha256-bTVODsdl+RujRLoF5mZeF0gikXewFdlStxfzPdzE2ag='; "
-        "base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'");
-}
-
-
-static gh_rc_t
-add_all(gh_buf_t *out, const gh_str_t *parts, size_t n)
-{
-    gh_rc_t rc = GH_OK;
-
-    for (size_t i = 0; i < n && rc == GH_OK; i++) {
-        rc = gh_buf_add(out, parts[i]);
-    }
-
-    return rc;
-}
-
-
-/* What could leave the element, and what is not visible ASCII, goes. */
-static gh_rc_t
-add_escaped(gh_buf_t *out, gh_str_t text)
-{
-    gh_rc_t rc = GH_OK;
-
-    for (size_t i = 0; i < text.len && rc == GH_OK; i++) {
-        char c = text.data[i];
-
-        switch (c) {
-
-        case '&':
-            rc = gh_buf_add(out, GH_STR("&amp;"));
-            break;
-
-        case '<':
-            rc = gh_buf_add(out, GH_STR("&lt;"));
-            break;
-
-        case '>':
-            rc = gh_buf_add(out, GH_STR("&gt;"));
-            break;
-
-        default:
-            rc = gh_buf_add_char(out, c > ' ' && c <= '~' ? c : '?');
-            break;
-        }
-    }
-
-    return rc;
+    return GH_STR("default-src 'none'; style-src " GH_HTML_STYLE_SOURCE "; "
+                  "base-uri 'none'; form-action 'none'; "
+                  "frame-ancestors 'none'");
 }

@@ -190,9 +190,10 @@ m2_a_request_id_cannot_leave_its_place(void **state)
 
     assert_int_equal(gh_problem_html(GH_REASON_RULE_DENY, id, &out), GH_OK);
     assert_false(holds(&out, "<script"));
-    assert_true(holds(&out, "<code>\"}&lt;script&gt;alert(1)&lt;/script&gt;"
-                            "&amp;??"
-                            "?</code>"));
+    assert_true(holds(&out,
+                      "<code>&quot;}&lt;script&gt;alert(1)&lt;/script&gt;"
+                      "&amp;??"
+                      "?</code>"));
 
     out.len = 0;
     assert_int_equal(gh_problem_json(GH_REASON_RULE_DENY, id, &out), GH_OK);
