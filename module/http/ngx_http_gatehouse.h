@@ -82,9 +82,9 @@ typedef struct {
     unsigned plan : 1;
     ngx_str_t name;
     gh_limit_t limit;
-    ngx_http_complex_value_t *key; /* NULL: the source address */
     gh_limit_text_t text;
     uint64_t hash;                 /* of its counters: the name's part */
+    ngx_http_complex_value_t *key; /* NULL: the source address */
     u_char *file;                  /* where the name was first used */
     ngx_uint_t line;
 } ngx_http_gatehouse_limit_t;
@@ -136,9 +136,9 @@ typedef struct {
     ngx_array_t limits;               /* limit_t *: named */
     ngx_array_t places;               /* place_t */
     ngx_array_t upstreams;            /* ngx_str_t */
+    ngx_array_t limit_uses;           /* limit_t *: each place of a name */
     ngx_array_t issuer_names;         /* ngx_str_t */
     ngx_array_t key_sources;          /* keys_source_t * */
-    ngx_array_t limit_uses;           /* limit_t *: each place of a name */
     gh_header_set_t *principal_names; /* union of them all */
     ngx_array_t *default_headers;     /* header_t */
     ngx_http_upstream_srv_conf_t *router;
@@ -227,27 +227,28 @@ typedef struct {
     unsigned loaded : 1;
 } ngx_http_gatehouse_weights_t;
 
-typedef struct {
-    ngx_queue_t queue; /* of the worker's */
-    ngx_pool_t *pool;
-    ngx_http_gatehouse_deployment_t *deployments; /* by index */
 /* What every charge of one limit of a plan needs. */
 typedef struct {
     gh_limit_text_t text;
     uint64_t hash; /* of its counters: the limit's part */
 } ngx_http_gatehouse_plan_limit_t;
 
+typedef struct {
+    ngx_queue_t queue; /* of the worker's */
+    ngx_pool_t *pool;
+    ngx_http_gatehouse_deployment_t *deployments; /* by index */
     ngx_http_gatehouse_weights_t *weights;        /* by version index */
+    ngx_http_gatehouse_plan_limit_t **plans;      /* by index, in order */
     uint32_t n_versions;
 } ngx_http_gatehouse_bound_t;
 
 
-    ngx_http_gatehouse_plan_limit_t **plans;      /* by index, in order */
 /* A charge already made, so that it is made once per request. */
 typedef struct {
     uint64_t hash;
     uint64_t taken_ns; /* monotonic */
     int64_t taken_at_s;
+    const gh_limit_t *limit;
     gh_limit_shown_t shown;
     unsigned taken : 1;
     unsigned pending : 1; /* until all limits admit */
@@ -387,6 +388,11 @@ const gh_image_plan_t *ngx_http_gatehouse_plan(
 ngx_int_t ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_limit_bad_check(ngx_http_gatehouse_request_t *gr);
 void ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr);
+/* The parts of counters' hashes that no request changes. */
+void ngx_http_gatehouse_limits_open(ngx_http_gatehouse_main_conf_t *gmcf);
+ngx_int_t ngx_http_gatehouse_bind_plan(ngx_http_gatehouse_main_conf_t *gmcf,
+                                       const gh_image_t *im, uint32_t index,
+                                       ngx_http_gatehouse_bound_t *bound);
 ngx_int_t ngx_http_gatehouse_admit(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_choose(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr);
@@ -403,11 +409,6 @@ ngx_int_t ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
                                            ngx_uint_t trusted);
 /* Where the successor version of this request's version is: "/api/v2/x"
  * when versions are in the path, else empty. */
-/* The parts of counters' hashes that no request changes. */
-void ngx_http_gatehouse_limits_open(ngx_http_gatehouse_main_conf_t *gmcf);
-ngx_int_t ngx_http_gatehouse_bind_plan(ngx_http_gatehouse_main_conf_t *gmcf,
-                                       const gh_image_t *im, uint32_t index,
-                                       ngx_http_gatehouse_bound_t *bound);
 gh_str_t ngx_http_gatehouse_successor(ngx_http_gatehouse_request_t *gr);
 
 /* headers of a request: removal without holes, see ..._headers.c */
