@@ -253,7 +253,6 @@ typedef struct {
     unsigned taken : 1;
     unsigned pending : 1; /* until all limits admit */
 } ngx_http_gatehouse_charge_t;
-    const gh_limit_t *limit;
 
 
 /* The state one main request carries along the corridor. It lives in the

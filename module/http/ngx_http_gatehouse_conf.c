@@ -31,10 +31,10 @@ ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&gmcf->issuers, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&gmcf->limits, cf->pool, 4, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&gmcf->places, cf->pool, 16,
-                          sizeof(ngx_http_gatehouse_place_t))
         || ngx_array_init(&gmcf->limit_uses, cf->pool, 4, sizeof(void *))
                != NGX_OK
+        || ngx_array_init(&gmcf->places, cf->pool, 16,
+                          sizeof(ngx_http_gatehouse_place_t))
                != NGX_OK
         || ngx_array_init(&gmcf->upstreams, cf->pool, 8, sizeof(ngx_str_t))
                != NGX_OK
