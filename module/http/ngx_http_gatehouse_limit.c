@@ -527,7 +527,7 @@ ngx_http_gatehouse_limit_bad_check(ngx_http_gatehouse_request_t *gr)
         return NGX_OK;
     }
 
-    if (gr->gmcf->shm->bad_until_s < ngx_time()) {
+    if (gr->gmcf->shm->bad_until_ns < gr->began_ns) {
         /* nobody has sent a bad credential lately */
         return NGX_OK;
     }
@@ -558,7 +558,7 @@ ngx_http_gatehouse_limit_bad_check(ngx_http_gatehouse_request_t *gr)
 void
 ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
 {
-    time_t until_s;
+    uint64_t until_ns;
     gh_limit_state_t state;
     const gh_limit_t *limit;
     ngx_http_gatehouse_step_t step;
@@ -578,11 +578,11 @@ ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
 
     /* longer than any bucket of bad credentials takes to drain */
 
-    until_s = ngx_time() + 1
-              + (time_t) (limit->burst * limit->interval_ns / GH_NS_PER_S);
+    until_ns = ngx_gatehouse_monotonic_ns() + GH_NS_PER_S
+               + limit->burst * limit->interval_ns;
 
-    if (gr->gmcf->shm->bad_until_s < until_s) {
-        gr->gmcf->shm->bad_until_s = until_s;
+    if (gr->gmcf->shm->bad_until_ns < until_ns) {
+        gr->gmcf->shm->bad_until_ns = until_ns;
     }
 
     step.limit = limit;

@@ -87,7 +87,7 @@ typedef struct {
     ngx_gatehouse_progress_t *progress; /* [slot] */
     ngx_atomic_t degraded_since[8];     /* epoch s, 0: not degraded */
 
-    time_t bad_until_s; /* 0 or when the last bad credential is forgiven */
+    uint64_t bad_until_ns; /* monotonic: the last bad credential is forgiven */
 
     ngx_atomic_t keys_serial;
     void *keys; /* of ngx_gatehouse_keys.c; slab */
