@@ -100,6 +100,7 @@ sub plant {
 sub parse {
     my ($url, $line) = @_;
     my ($pair, @attributes) = split /;\s*/, $line;
+    $pair //= '';
     my ($name, $value) = $pair =~ /^\s*(.*?)\s*=\s*(.*?)\s*$/
                        ? ($1, $2) : ('', $pair);
     my %cookie = (name => $name, value => $value, host => $url->{host},

@@ -33,9 +33,9 @@ L<Gatehouse::Test::Token>).
 
 =over
 
-=item metadata, jwks
+=item metadata, jwks, endpoint($name)
 
-fetched each time.
+fetched each time; endpoints stay what they were at the first look.
 
 =item authorize_url(%more), code($login, $name, %more)
 
@@ -95,7 +95,18 @@ sub metadata {
 }
 
 
-sub jwks { my $self = shift; return $self->fetch($self->metadata->{jwks_uri}) }
+# Where something is, by the metadata of the first look
+sub endpoint {
+    my ($self, $name) = @_;
+    $self->{known} //= $self->metadata;
+    return $self->{known}{$name} // die "the provider has no $name\n";
+}
+
+
+sub jwks {
+    my ($self) = @_;
+    return $self->fetch($self->endpoint('jwks_uri'));
+}
 
 
 sub fresh {
@@ -109,7 +120,7 @@ sub authorize_url {
     my ($self, %more) = @_;
     @$self{qw(state nonce verifier)} = map { fresh() } 1 .. 3;
 
-    my $endpoint = $self->metadata->{authorization_endpoint};
+    my $endpoint = $self->endpoint('authorization_endpoint');
     return $endpoint . ($endpoint =~ /\?/ ? '&' : '?')
          . Gatehouse::Test::Page::encode_form({
         response_type => 'code', client_id => $self->{client_id},
@@ -158,7 +169,7 @@ sub token_request {
             'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
     }
 
-    return $self->{http}->ask('POST', $self->metadata->{token_endpoint},
+    return $self->{http}->ask('POST', $self->endpoint('token_endpoint'),
                               form => \%form, headers => \@headers);
 }
 
@@ -184,12 +195,16 @@ sub refresh {
 
 sub userinfo {
     my ($self, $token) = @_;
-    return $self->{http}->ask('GET', $self->metadata->{userinfo_endpoint},
+    return $self->{http}->ask('GET', $self->endpoint('userinfo_endpoint'),
         headers => [ Authorization => "Bearer $token" ]);
 }
 
 
-sub part   { return $JSON->decode(decode_base64url((split /\./, $_[0])[$_[1]])) }
+sub part {
+    my ($jwt, $n) = @_;
+    return $JSON->decode(decode_base64url((split /\./, $jwt)[$n] // ''));
+}
+
 sub header { return part($_[1], 0) }
 sub claims { return part($_[1], 1) }
 
