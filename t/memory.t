@@ -78,4 +78,50 @@ EOF
          '3m is not, and it is said');
 }
 
+
+{
+    # Given the smallest memory, and somebody who has used up two an hour
+    my $t = Gatehouse::Test->new(workers => 2, debug => 0, decisions => 0,
+                                 log_level => 'notice')->plans(slow => '2r/h');
+    my $alice = $t->consumer('alice', plan => 'slow');
+    my $bob   = $t->consumer('bob', plan => 'slow');
+    $t->start(http => 'gatehouse_memory 4m;', locations => $LOCATION . <<'EOF');
+    location /flood {
+        gatehouse_authenticate  off;
+        gatehouse_limit         name=flood rate=1r/m burst=1 key=$request_id;
+        proxy_pass              http://echo;
+    }
+EOF
+    my %rates = (table => 'rates');
+    is(join(' ', map { $t->get('/', key => $alice)->status } 1 .. 3),
+       '200 200 429', 'given a small memory and a plan that is used up');
+    is($t->metric('gatehouse_cells_evicted_total', %rates), 0,
+       'with room enough');
+
+    # When more counters are wanted than there is room for
+    my (%status, $failed, $rounds);
+    while (!$t->metric('gatehouse_cells_evicted_total', %rates)
+           && $rounds++ < 40)
+    {
+        my $load = $t->load('/flood', clients => 16, seconds => 2)->wait;
+        my %now = $load->status;
+        $status{$_} += $now{$_} for keys %now;
+        $failed += $load->failed;
+    }
+
+    # Then that is said and counted, and nobody is refused for it or let off
+    cmp_ok($t->metric('gatehouse_cells_evicted_total', %rates), '>', 0,
+           '4.1: counters that were given up are counted');
+    cmp_ok($t->metric('gatehouse_cells_used', %rates), '>', 10_000,
+           '4.1: of a table that is full');
+    is(join(' ', sort keys %status) . " $failed", '200 0',
+       '4.1: a full memory is no reason for a 500 or a 429');
+    is($t->get('/', key => $alice)->status, 429,
+       '4.1: what is farther from empty is not given up');
+    is(join(' ', map { $t->get('/', key => $bob)->status } 1 .. 3),
+       '200 200 429', '4.1: and a limit that is new still counts');
+    $t->kill_worker;
+    is($t->get('/', key => $alice)->status, 429, '4.1: after a crash as well');
+}
+
 done_testing;
