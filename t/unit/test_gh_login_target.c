@@ -108,6 +108,60 @@ take_host(browser_t *b, size_t at)
 }
 
 
+/* How long a dot that begins at i is, "." or "%2e"; 0 when there is none. */
+static size_t
+dot_len(const browser_t *b, size_t i)
+{
+    if (i < b->len && b->text[i] == '.') {
+        return 1;
+    }
+
+    return b->len - i >= 3 && b->text[i] == '%' && b->text[i + 1] == '2'
+                   && (b->text[i + 2] == 'e' || b->text[i + 2] == 'E')
+               ? 3
+               : 0;
+}
+
+
+/*
+ * The path as RFC 3986 section 5.2.4 makes it, as whoever hands it on may:
+ * the segments that are left, and whether the first of them is empty while
+ * others follow, which is another host to the next reader.
+ */
+static bool
+becomes_a_host(const browser_t *b)
+{
+    bool empty[sizeof(b->text)];
+    size_t n = 0, i = 0;
+
+    while (is_slash(b, i)) {
+        size_t begin = ++i, dots = 0, more;
+
+        while ((more = dot_len(b, i)) > 0) {
+            dots++;
+            i += more;
+        }
+
+        bool only =
+            dots > 0 && (i == b->len || strchr("/\\?#;", b->text[i]) != NULL);
+
+        while (i < b->len && !is_slash(b, i) && b->text[i] != '?'
+               && b->text[i] != '#') {
+            i++;
+        }
+
+        if (only && dots == 2 && n > 0) {
+            n--;
+
+        } else if (!only || dots > 2) {
+            empty[n++] = i == begin;
+        }
+    }
+
+    return n > 1 && empty[0];
+}
+
+
 static bool
 stays(gh_str_t url)
 {
@@ -138,7 +192,7 @@ stays(gh_str_t url)
     }
 
     /* "//host", however the slashes are written: RFC 3986 and browsers */
-    if (is_slash(&b, 0) && is_slash(&b, 1)) {
+    if ((is_slash(&b, 0) && is_slash(&b, 1)) || becomes_a_host(&b)) {
         return false;
     }
 
@@ -444,6 +498,9 @@ the_judge_knows_where_browsers_go(void **state)
         "https://gw.test.evil.test",
         "HTTP://evil.test",
         "\n//evil.test",
+        "/.//evil.test",
+        "/x/..//evil.test",
+        "/%2e%2E//evil.test",
     };
 
     (void) state;
