@@ -44,6 +44,14 @@ for my $page (@pages) {
        "$page: configuration is marked as such");
 }
 
+# the whole nginx.conf that is shipped, with the sample policies
+my $whole = Gatehouse::Test::Logs::slurp("$root/conf/gateway.conf");
+$whole =~ s{/etc/gatehouse/policies}{$root/policies};
+$whole =~ s{^(?:user|pid|load_module)\s.*}{}gm;
+is(nginx_test(here("pid $dir/docs.pid;\n"
+   . ($t->{module} ? "load_module $t->{module};\n" : '') . $whole)), '',
+   'nginx takes conf/gateway.conf with the policies that go with it');
+
 # ---- policies -----------------------------------------------------------------------
 
 for my $page (@pages) {
@@ -205,7 +213,7 @@ sub here {
     $text =~ s{(ssl_certificate_key\s+)\S+;}{$1$cert->[1];}g;
     $text =~ s{(listen\s+)(?:([\d.]+):)?(\d+)}
               {$1 . ($2 ? "$2:" : '') . $t->port("docs $3")}ge;
-    $text =~ s{((?:file:)?)(/etc/(?:gatehouse|nginx|ssl)/[^\s;"]+)}
+    $text =~ s{((?:file:)?)(/etc/(?:gatehouse|nginx|ssl)/(?!mime)[^\s;"]+)}
               {$1 . made($2)}ge;
     return $text;
 }
