@@ -1,0 +1,126 @@
+# Processes pinned to a core: started, waited for, their CPU and memory read,
+# and ended with whatever they started.
+package Gatehouse::Bench::Process;
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+my (%running, $OWNER);
+
+
+# start(core => 0, command => [...], port => to wait for, log => file,
+#       seconds => to wait at most)
+sub start {
+    my ($class, %arg) = @_;
+    my $self = bless {%arg}, $class;
+
+    $OWNER //= $$;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        POSIX::setpgid(0, 0);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $arg{out} // $arg{log} or POSIX::_exit(1);
+        open STDERR, '>>', $arg{log} or POSIX::_exit(1);
+        exec 'taskset', '-c', $arg{core}, @{ $arg{command} }
+            or POSIX::_exit(127);
+    }
+
+    POSIX::setpgid($pid, $pid);
+    $self->{pid} = $pid;
+    $running{$pid} = 1;
+    $self->wait_for("port $arg{port}", sub { answers($arg{port}) })
+        if $arg{port};
+    return $self;
+}
+
+
+sub pid { return $_[0]{pid} }
+
+
+sub wait_for {
+    my ($self, $what, $holds) = @_;
+    my $end = time + ($self->{seconds} // 60);
+
+    while (!$holds->()) {
+        die "$self->{command}[0] ended; see $self->{log}:\n"
+            . `tail -3 '$self->{log}'`
+            if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
+        die "no $what from $self->{command}[0]\n" if time > $end;
+        sleep 0.02;
+    }
+    return $self;
+}
+
+
+sub answers {
+    my ($port) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
+                                 Timeout => 1);
+}
+
+
+# The process that does the work: nginx's worker, else the process itself.
+sub worker {
+    my ($self) = @_;
+    my ($child) = grep { $_ } split ' ', `pgrep -P $self->{pid}`;
+    return $self->{worker} //= $child // $self->{pid};
+}
+
+
+# All of its threads, in seconds.
+sub cpu_s {
+    my ($self) = @_;
+    my $ns = 0;
+
+    for my $file (glob '/proc/' . $self->worker . '/task/*/schedstat') {
+        open my $in, '<', $file or next;
+        $ns += (split ' ', <$in> // '0')[0];
+    }
+    return $ns / 1e9;
+}
+
+
+# What it holds, and its share of what it shares, in kB.
+sub memory_kb {
+    my ($self) = @_;
+    open my $in, '<', '/proc/' . $self->worker . '/smaps_rollup' or return;
+    local $/;
+    my %kb = <$in> =~ /^(Rss|Pss|Private_Dirty):\s*(\d+)/mg;
+    return \%kb;
+}
+
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    end($pid);
+    return;
+}
+
+
+sub end {
+    my ($pid) = @_;
+    my $until = time + 10;
+
+    kill 'TERM', $pid;
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        last if time > $until;
+        sleep 0.02;
+    }
+    kill 'KILL', -$pid;
+    waitpid $pid, 0;
+    delete $running{$pid};
+    return;
+}
+
+
+END {
+    local $?;
+    end($_) for defined $OWNER && $OWNER == $$ ? keys %running : ();
+}
+
+1;

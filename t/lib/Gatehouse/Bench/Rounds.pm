@@ -1,0 +1,86 @@
+# The rounds: each visits every path, in another order, so that what the
+# machine does meanwhile falls on all of them.
+package Gatehouse::Bench::Rounds;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+
+use Gatehouse::Bench::Host qw(openssl_verify_us);
+use Gatehouse::Bench::Http;
+use Gatehouse::Bench::Load qw(load);
+
+our @EXPORT_OK = qw(check_answers measure_rounds measure_once);
+
+my $CLIENTS = 16;
+my $VERIFY_EVERY = 4; # rounds between two measures of OpenSSL itself
+
+
+# Before anything is measured each path must answer as it should.
+sub check_answers {
+    my ($site, @paths) = @_;
+
+    for my $path (@paths) {
+        my %sends = $site->sends($path);
+        my ($header) = @{ $sends{headers} || [] };
+        my $request = $path->{target} . (defined $header ? " $header" : '');
+        $request = first_line($sends{args}[0]) if $sends{script};
+
+        # the last of them: an allowance of one is used up by then
+        my @got = Gatehouse::Bench::Http::ask($site->port($path->{port}), 3,
+                                              $request);
+        my $status = $got[-1] // 'nothing';
+        die "$path->{name} answers $status, not $path->{status}\n"
+            if $status ne $path->{status};
+    }
+    return;
+}
+
+
+sub first_line {
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    chomp(my $line = <$in>);
+    return $line;
+}
+
+
+# Results by path: lists of rate, cpu_us, p99_us; and verify_us by algorithm.
+sub measure_rounds {
+    my ($site, $rounds, $seconds, $tell, @paths) = @_;
+    my (%got, %verify);
+
+    for my $round (1 .. $rounds) {
+        if ($round % $VERIFY_EVERY == 1 || $VERIFY_EVERY == 1) {
+            my %us = openssl_verify_us($site->{worker}, 1);
+            push @{ $verify{$_} }, $us{$_} for keys %us;
+        }
+        for my $path (@paths) {
+            my $one = measure_once($site, $path, $seconds);
+            push @{ $got{ $path->{name} }{$_} }, $one->{$_} for keys %$one;
+        }
+        push @paths, shift @paths;
+        $tell->("round $round of $rounds");
+    }
+    return (\%got, \%verify);
+}
+
+
+sub measure_once {
+    my ($site, $path, $seconds, %more) = @_;
+    my $server = $more{process} // $site->{servers}{ $path->{server} };
+    my %sends = $more{sends} ? %{ $more{sends} } : $site->sends($path);
+    my $before = $server->cpu_s;
+    my $load = load(core => $site->{other}, clients => $CLIENTS,
+                    seconds => $seconds, refused => $path->{status} >= 400,
+                    url => 'http://127.0.0.1:' . $site->port($path->{port})
+                           . $path->{target}, %sends);
+    my $spent = $server->cpu_s - $before;
+
+    $site->empty_logs;
+    return { rate => $load->{rate}, p99_us => $load->{p99_us},
+             cpu_us => $spent * 1e6 / $load->{requests} };
+}
+
+1;

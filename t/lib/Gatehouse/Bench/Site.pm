@@ -1,0 +1,270 @@
+# What is measured: keys, tokens, policies and configurations in a directory
+# of its own, and the servers that run on them.
+package Gatehouse::Bench::Site;
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Digest::SHA qw(sha256_hex);
+use File::Path ();
+use File::Temp ();
+use JSON::PP ();
+
+use Gatehouse::Bench::Http;
+use Gatehouse::Bench::Process;
+use Gatehouse::Test::Ports;
+
+# more than a worker remembers (4,096)
+my $TOKENS   = 6000;
+my $ISSUER   = 'https://tokens.bench.test';
+my $AUDIENCE = 'https://api.bench.test';
+my $CONF     = 't/bench/conf';
+
+
+# new(build => DIR, worker => core, other => core, nginx => binary)
+sub new {
+    my ($class, %arg) = @_;
+    my $self = bless { ports => {}, servers => {}, %arg }, $class;
+
+    $self->{dir} = File::Temp::tempdir('ghbench-XXXXXX', TMPDIR => 1,
+                                       CLEANUP => 1);
+    chmod 0755, $self->{dir};
+    mkdir "$self->{dir}/$_" for qw(tmp policies);
+    $self->{user} = getpwnam 'www-data' ? 'www-data' : 'nobody';
+    $self->state_directory('state');
+    return $self;
+}
+
+
+sub dir { return $_[0]{dir} }
+
+
+sub port {
+    my ($self, $name) = @_;
+    return $self->{ports}{$name} //= Gatehouse::Test::Ports::free_port();
+}
+
+
+# The store must belong to the workers.
+sub state_directory {
+    my ($self, $name) = @_;
+    my $path = "$self->{dir}/$name";
+
+    mkdir $path, 0700;
+    chown +(getpwnam $self->{user})[2, 3], $path if $> == 0;
+    return;
+}
+
+
+sub file {
+    my ($self, $name, $text) = @_;
+    open my $out, '>', "$self->{dir}/$name" or die "$name: $!\n";
+    print {$out} $text;
+    close $out or die "$name: $!\n";
+    return "$self->{dir}/$name";
+}
+
+
+# A configuration from its template; more words as pairs.
+sub configure {
+    my ($self, $template, $as, %more) = @_;
+    my %word = (DIR => $self->{dir}, BUILD => $self->{build},
+                ROOT => Cwd::getcwd(), ISSUER => $ISSUER,
+                AUDIENCE => $AUDIENCE,
+                USER => $> == 0 ? "user $self->{user};" : '',
+                PROCESSES => '', %more);
+
+    open my $in, '<', "$CONF/$template.in" or die "$template: $!\n";
+    my $text = do { local $/; <$in> };
+    $text =~ s{\@PORT_(\w+)\@}{$self->port($1)}ge;
+    $text =~ s{\@(\w+)\@}{$word{$1} // die "$template: no \@$1\@\n"}ge;
+    return $self->file($as // $template, $text);
+}
+
+
+# From now on each nginx is one process, and of this user: callgrind can not
+# be talked to in a worker that has become somebody else.
+sub one_process {
+    my ($self) = @_;
+
+    $self->configure('main.conf', undef, PROCESSES => 'master_process off;',
+                     USER => $> == 0 ? 'user root;' : '');
+    return if $> != 0;
+    for my $path (map { ($_, glob "$_/*") } glob "$self->{dir}/*state") {
+        chown 0, 0, $path;
+    }
+    return;
+}
+
+
+# Everything that all paths need.
+sub prepare {
+    my ($self) = @_;
+
+    $self->{key}{$_} = key_text($_) for qw(key slow unknown);
+    $self->make_tokens($_) for qw(RS256 ES256);
+    $self->file('policies/bench.json',
+                JSON::PP->new->pretty->canonical->encode($self->policies));
+    $self->file('keys.map', "$self->{key}{key} consumer:bench;\n");
+    $self->file('haproxy.map', "$self->{key}{key} consumer:bench\n");
+    $self->configure($_) for qw(main.conf http.conf back.conf bare.conf
+                                nginx.conf gate.conf haproxy.cfg);
+    return $self;
+}
+
+
+sub key_text {
+    my ($name) = @_;
+    return 'gatehouse-bench-' . substr sha256_hex("key of $name"), 0, 32;
+}
+
+
+sub policies {
+    my ($self) = @_;
+    my %hash = map { $_ => 'sha256:' . sha256_hex($self->{key}{$_}) }
+               qw(key slow);
+    my $half = sub { { upstream => 'back', initial_weight => '50%' } };
+
+    return {
+        plans => {
+            bench => { limits => { second => '1000000r/s burst=1000000' } },
+            slow  => { limits => { hour => '1r/h burst=1' } },
+        },
+        consumers => {
+            bench  => { plan => 'bench', groups => ['partner'],
+                        scopes => [ 'orders:read', 'orders:write' ],
+                        credentials => {
+                            api_keys => [ { id => 'bench1',
+                                            hash => $hash{key} } ],
+                            tokens => [ map { { issuer => $_, claims =>
+                                                { azp => 'bench' } } }
+                                        qw(rs es) ] } },
+            issued => { plan => 'bench', groups => ['partner'] },
+            slow   => { plan => 'slow', credentials => {
+                            api_keys => [ { id => 'slow1',
+                                            hash => $hash{slow} } ] } },
+        },
+        services => {
+            orders => { default_version => 'v2', version_from => ['path'],
+                        versions => {
+                            v1 => { deployments => {
+                                main => { upstream => 'back' } } },
+                            v2 => { deployments => {
+                                blue => $half->(), green => $half->() } },
+                        } },
+        },
+    };
+}
+
+
+# A key pair and a file of tokens, one per line, for an algorithm.
+sub make_tokens {
+    my ($self, $alg) = @_;
+    my $base = "$self->{dir}/$alg";
+    my $kind = $alg =~ /^RS/ ? '-algorithm RSA -pkeyopt rsa_keygen_bits:2048'
+             : '-algorithm EC -pkeyopt ec_paramgen_curve:P-256';
+
+    system("umask 077; openssl genpkey -quiet $kind -out '$base.pem' &&"
+           . " umask 022; openssl pkey -in '$base.pem' -pubout"
+           . " -out '$base.pub'") == 0 or die "openssl made no key\n";
+
+    my @tokens = `'$self->{build}/bench/tokens' $alg '$base.pem' $TOKENS \\
+                  $ISSUER $AUDIENCE bench`;
+    die "no $alg tokens\n" if @tokens != $TOKENS;
+    chomp @tokens;
+    chmod 0644, "$base.pub";
+
+    $self->{token}{$alg} = $tokens[0];
+    $self->{tokens}{$alg} = \@tokens;
+    return;
+}
+
+
+# What wrk is told so that it sends what a path sends.
+sub sends {
+    my ($self, $path) = @_;
+    my $sent = $path->{sent};
+
+    return () if $sent eq 'none';
+    if ($sent =~ /^(.*)s$/ && $self->{tokens}{$1}) {
+        my $file = "$path->{name}.requests";
+        $self->file($file, join '', map {
+            "$path->{target} Authorization: Bearer $_\n"
+        } @{ $self->{tokens}{$1} }) if !-e "$self->{dir}/$file";
+        return (script => 't/bench/in-turn.lua',
+                args => ["$self->{dir}/$file"]);
+    }
+    return (headers => [ $self->{token}{$sent}
+                         ? "Authorization: Bearer $self->{token}{$sent}"
+                         : "X-API-Key: $self->{key}{$sent}" ]);
+}
+
+
+# A server by its name; wrapped: what runs it, such as valgrind
+sub server {
+    my ($self, $name, @wrapped) = @_;
+    my $dir = $self->{dir};
+    my $conf = $name eq 'haproxy' ? 'haproxy.cfg' : "$name.conf";
+    my @command = $name eq 'haproxy'
+        ? ('haproxy', '-db', '-f', "$dir/$conf")
+        : ($self->{nginx}, '-p', "$dir/", '-c', "$dir/$conf");
+
+    return Gatehouse::Bench::Process->start(
+        core => $name eq 'back' ? $self->{other} : $self->{worker},
+        command => [ @wrapped, @command ], log => "$dir/$name.out",
+        out => "$dir/$name.stdout",
+        port => $self->port({ haproxy => 'HAPROXY_KEY' }->{$name} // uc $name),
+        seconds => 120);
+}
+
+
+sub start {
+    my ($self, @names) = @_;
+
+    $self->{servers}{$_} = $self->server($_) for @names;
+    $self->wait_until_ready('GATE_STATUS') if grep { $_ eq 'gate' } @names;
+    return $self;
+}
+
+
+sub stop {
+    my ($self, @names) = @_;
+    for my $name (@names) {
+        my $server = delete $self->{servers}{$name} or next;
+        $server->stop;
+    }
+    return;
+}
+
+
+sub wait_until_ready {
+    my ($self, $port, $seconds) = @_;
+    Gatehouse::Bench::Http::wait_until(
+        sub { (Gatehouse::Bench::Http::get($self->port($port), '/ready'))[0]
+              == 200 }, $seconds // 60, 'a gateway that is ready');
+    return;
+}
+
+
+# A key of the tool's own making, for the running gateway.
+sub issue_key {
+    my ($self) = @_;
+    my $conf = "$self->{dir}/gate.conf";
+    my $key = `'$self->{build}/gatehouse' key create issued -c '$conf' --wait`;
+
+    die "the tool issued no key\n" if $? || $key !~ /^(gh_\S+)\s*\z/;
+    $self->{key}{issued} = $1;
+    return;
+}
+
+
+# Decision lines are not kept: they would fill the disk.
+sub empty_logs {
+    my ($self) = @_;
+    truncate $_, 0 for grep { -s } map { "$self->{dir}/$_" }
+                       qw(gate.log nginx.log haproxy.stdout);
+    return;
+}
+
+1;
