@@ -28,18 +28,37 @@ const ctl_command_t ctl_commands[] = {
             "tokens that nginx.conf does not have. Changes nothing.\n",
     },
     {
+        .group = "diff",
+        .run = ctl_diff,
+        .args_max = 1,
+        .usage = "[DIR]",
+        .summary = "what would change?",
+        .examples =
+            "gatehouse diff ./policies         before it is put in force\n"
+            "gatehouse diff                    what is in the directory, not in force\n"
+            "gatehouse diff ./policies --json | jq '.changes[] | select(.kind == \"plan\")'\n",
+        .text =
+            "Compares the policies in force with DIR: plans, consumers and services that\n"
+            "came (+), went (-) or changed (~), and of those what. Keys and secrets are\n"
+            "named, never shown. Changes nothing.\n",
+    },
+    {
         .group = "apply",
         .run = ctl_apply,
+        .args_max = 1,
         .options = BIT(CTL_OPT_WAIT),
-        .usage = "[--wait=SPAN]",
-        .summary = "are the policies in force?",
+        .usage = "[DIR] [--wait=SPAN]",
+        .summary = "puts policies in force",
         .examples =
-            "gatehouse check && git pull && gatehouse apply\n"
+            "gatehouse diff ./policies && gatehouse apply ./policies\n"
+            "gatehouse apply                   are they in force?\n"
             "gatehouse apply --wait=60s        a large set takes longer\n",
         .text =
-            "The gateway takes up what is in its directory by itself, about a second\n"
-            "after the last write. This checks it, waits until every worker decides by\n"
-            "it, and says which generation it is.\n",
+            "With DIR: checks it, copies it beside the gateway's directory and exchanges\n"
+            "both in one step; what was there stays beside it as NAME.before. The gateway\n"
+            "takes up what is in its directory by itself, about a second after the last\n"
+            "write. With or without DIR this waits until every worker decides by it, and\n"
+            "says which generation it is.\n",
     },
     {
         .group = "key",

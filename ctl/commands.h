@@ -10,6 +10,7 @@
 
 
 ctl_exit_t ctl_check(ctl_t *c);
+ctl_exit_t ctl_diff(ctl_t *c);
 ctl_exit_t ctl_apply(ctl_t *c);
 ctl_exit_t ctl_history(ctl_t *c);
 ctl_exit_t ctl_status(ctl_t *c);

@@ -4,6 +4,7 @@
  */
 
 #include "policies.h"
+#include "commands.h"
 #include "gh_policy_builder.h"
 #include "gh_policy_error.h"
 
@@ -122,6 +123,25 @@ compile(ctl_t *c)
     return rc == GH_OK ? gh_image_open(c->compiled.data, c->compiled.len,
                                        false, &c->compiled_image)
                        : rc;
+}
+
+
+ctl_exit_t
+ctl_policies_compile(ctl_t *c, const char *directory)
+{
+    gh_rc_t rc = ctl_policies_builder(c, directory, &c->build);
+
+    rc = rc == GH_OK ? compile(c) : rc;
+
+    if (rc == GH_INVALID) {
+        return ctl_check_report(c, &c->build->report->errors, directory);
+    }
+
+    return rc == GH_OK ? CTL_DONE
+                       : ctl_fail(c, CTL_UNAVAILABLE,
+                                  "%s cannot be compared: it changes all the "
+                                  "time, or needs more memory than there is",
+                                  directory);
 }
 
 

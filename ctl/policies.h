@@ -21,6 +21,12 @@ const gh_image_t *ctl_policies_in_force(ctl_t *c);
  * when it is not valid. */
 const gh_image_t *ctl_policies_compiled(ctl_t *c);
 
+/*
+ * The set in any directory, compiled with the names of nginx.conf into
+ * c->compiled_image. CTL_REFUSED after every error it has.
+ */
+ctl_exit_t ctl_policies_compile(ctl_t *c, const char *directory);
+
 /* The one in force, else the compiled one, else a message and NULL. */
 const gh_image_t *ctl_policies_any(ctl_t *c);
 
