@@ -160,9 +160,9 @@ static gh_rc_t
 attempt(ctl_t *c, ctl_change_t *change, uint64_t counter, char *why)
 {
     char line[GH_CHANGE_BYTES_MAX], traffic[GH_TRAFFIC_BYTES_MAX];
-    char name[ID_DIGITS + 1], number[ID_DIGITS + 1];
+    char name[ID_DIGITS + 1], number[ID_DIGITS + 1], oldest[ID_DIGITS + 1];
     gh_buf_t line_text = GH_BUF(line), traffic_text = GH_BUF(traffic);
-    gh_write_t batch[2 * CTL_CHANGE_WRITES_MAX + 2] = { 0 };
+    gh_write_t batch[2 * CTL_CHANGE_WRITES_MAX + 3] = { 0 };
     size_t n;
     gh_rc_t rc;
 
@@ -191,6 +191,16 @@ attempt(ctl_t *c, ctl_change_t *change, uint64_t counter, char *why)
                                .value = gh_str(number),
                                .if_version = counter };
 
+    /* one comes, one goes: nothing else trims the history */
+    if (change->line.id > CTL_CHANGES_KEPT) {
+        (void) snprintf(oldest, sizeof(oldest), "%020" PRIu64,
+                        change->line.id - CTL_CHANGES_KEPT);
+        batch[n++] = (gh_write_t){ .type = GH_WRITE_DELETE,
+                                   .kind = GH_KIND_CHANGE,
+                                   .name = gh_str(oldest),
+                                   .if_version = GH_VERSION_ANY };
+    }
+
     for (size_t i = 0; i < n; i++) {
         batch[i].group = 1;
         batch[i].now_s = change->line.at_s;
@@ -199,7 +209,7 @@ attempt(ctl_t *c, ctl_change_t *change, uint64_t counter, char *why)
     rc = write_patiently(c, batch, n, why);
 
     for (size_t i = 0; i < n && rc == GH_OK; i++) {
-        rc = batch[i].rc;
+        rc = batch[i].rc == GH_ABSENT ? GH_OK : batch[i].rc;
 
         if (rc != GH_OK && rc != GH_CONFLICT) {
             (void) snprintf(

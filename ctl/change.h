@@ -11,6 +11,7 @@
 #include "gh_traffic.h"
 
 #define CTL_CHANGE_WRITES_MAX 4
+#define CTL_CHANGES_KEPT 10000 /* lines of the history */
 
 
 typedef struct {
