@@ -120,10 +120,10 @@ ngx_http_gatehouse_weights_now(ngx_http_gatehouse_main_conf_t *gmcf,
         return w;
     }
 
-    rc = ngx_gatehouse_records_get(gmcf->records, GH_KIND_TRAFFIC,
-                                   ngx_http_gatehouse_weights_name(
-                                       &image->im, service, version, &name),
-                                   &record, NULL, NULL);
+    rc = ngx_gatehouse_records_get(
+        gmcf->records, GH_KIND_TRAFFIC,
+        ngx_http_gatehouse_weights_name(&image->im, service, version, &name),
+        &record, NULL, NULL);
 
     if (rc != GH_AGAIN) {
         ngx_http_gatehouse_weights_take(&image->im, version, rc, record, w);

@@ -29,8 +29,8 @@ ngx_gatehouse_waiter_first(ngx_queue_t *waiters)
 {
     ngx_gatehouse_waiter_t *waiter;
 
-    waiter = ngx_queue_data(ngx_queue_head(waiters), ngx_gatehouse_waiter_t,
-                            queue);
+    waiter =
+        ngx_queue_data(ngx_queue_head(waiters), ngx_gatehouse_waiter_t, queue);
     ngx_gatehouse_waiter_cancel(waiter);
 
     return waiter;
