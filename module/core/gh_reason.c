@@ -141,6 +141,13 @@ static const gh_reason_info_t reasons[GH_REASON_COUNT] = {
     [GH_REASON_SIGNATURE_DIGEST] = CREDENTIAL("signature_digest"),
     [GH_REASON_SIGNATURE_REPLAYED] = CREDENTIAL("signature_replayed"),
 
+    [GH_REASON_LOGIN_FAILED] = { TEXT("login_failed"), 400,
+                                 TEXT("login-failed"), TEXT("Login failed"),
+                                 TEXT("This login could not be completed. "
+                                      "Begin again at the page you wanted to "
+                                      "see.") },
+
+    [GH_REASON_ORIGIN_FOREIGN] = FORBIDDEN("origin_foreign"),
     [GH_REASON_RULE_NONE] = FORBIDDEN("rule_none"),
     [GH_REASON_RULE_DENY] = FORBIDDEN("rule_deny"),
     [GH_REASON_SERVICE_RULE] = FORBIDDEN("service_rule"),
@@ -161,6 +168,7 @@ static const gh_reason_info_t reasons[GH_REASON_COUNT] = {
 
     [GH_REASON_STORE_UNAVAILABLE] = UNDECIDED("store_unavailable"),
     [GH_REASON_KEYS_UNAVAILABLE] = UNDECIDED("keys_unavailable"),
+    [GH_REASON_LOGIN_UNAVAILABLE] = UNDECIDED("login_unavailable"),
     [GH_REASON_POLICIES_UNAVAILABLE] = UNDECIDED("policies_unavailable"),
     [GH_REASON_REPLAY_UNAVAILABLE] = UNDECIDED("replay_unavailable"),
     [GH_REASON_NO_DEPLOYMENT] = UNDECIDED("no_deployment"),

@@ -63,11 +63,14 @@ typedef enum {
     GH_REASON_SIGNATURE_DIGEST,   /* the body is another one */
     GH_REASON_SIGNATURE_REPLAYED, /* the nonce was used before */
 
+    GH_REASON_LOGIN_FAILED, /* a callback that ends no login: 400 */
+
     /* authorize: 403 */
-    GH_REASON_RULE_NONE,    /* no line admits */
-    GH_REASON_RULE_DENY,    /* a deny line matches */
-    GH_REASON_SERVICE_RULE, /* the service's access rules do not hold */
-    GH_REASON_PLAN_SERVICE, /* the plan does not include this service */
+    GH_REASON_ORIGIN_FOREIGN, /* a websocket of another site, by a session */
+    GH_REASON_RULE_NONE,      /* no line admits */
+    GH_REASON_RULE_DENY,      /* a deny line matches */
+    GH_REASON_SERVICE_RULE,   /* the service's access rules do not hold */
+    GH_REASON_PLAN_SERVICE,   /* the plan does not include this service */
 
     /* limit: 429 */
     GH_REASON_RATE_LIMITED,
@@ -76,7 +79,8 @@ typedef enum {
 
     /* could not decide: 503 */
     GH_REASON_STORE_UNAVAILABLE,
-    GH_REASON_KEYS_UNAVAILABLE, /* no key set of the issuer could be had */
+    GH_REASON_KEYS_UNAVAILABLE,  /* no key set of the issuer could be had */
+    GH_REASON_LOGIN_UNAVAILABLE, /* the provider could not be asked */
     GH_REASON_POLICIES_UNAVAILABLE,
     GH_REASON_REPLAY_UNAVAILABLE, /* replay memory full, or younger than the
                                      signature */

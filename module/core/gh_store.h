@@ -32,6 +32,7 @@ typedef enum {
     GH_KIND_SESSION_INDEX = 12,
     GH_KIND_USAGE = 13,
     GH_KIND_META = 14, /* layout, epoch, fingerprint of the root key */
+    GH_KIND_FORM = 15, /* sent when its session had ended; name: login id */
     GH_KIND_MAX        /* one more than the last */
 } gh_kind_t;
 

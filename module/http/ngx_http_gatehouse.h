@@ -34,6 +34,8 @@
 #define NGX_HTTP_GATEHOUSE_CHARGES_MAX 16
 #define NGX_HTTP_GATEHOUSE_ID_LEN 24 /* trace id and parent id */
 #define NGX_HTTP_GATEHOUSE_IDS 128   /* drawn at once */
+#define NGX_HTTP_GATEHOUSE_SENT 4    /* lists of headers per principal */
+#define NGX_HTTP_GATEHOUSE_VALUE_MAX 8192
 #define NGX_HTTP_GATEHOUSE_SOURCE_LEN 16
 #define NGX_HTTP_GATEHOUSE_ISSUERS_MAX 8 /* on one line */
 
@@ -72,6 +74,7 @@ typedef struct {
     ngx_uint_t n_methods;
     ngx_http_gatehouse_issuer_t *issuers[NGX_HTTP_GATEHOUSE_ISSUERS_MAX];
     ngx_uint_t n_issuers;
+    ngx_http_gatehouse_oidc_t *oidc; /* the provider of method oidc */
     unsigned off : 1;
     unsigned optional : 1;
     unsigned api_key : 1; /* is one of the methods */
@@ -96,6 +99,23 @@ typedef struct {
     ngx_uint_t hash;
     gh_part_t part;
 } ngx_http_gatehouse_header_t;
+
+/* Principal headers as one list of locations' headers makes them. */
+typedef struct {
+    ngx_array_t *headers; /* the list: header_t */
+    ngx_table_elt_t *elts;
+    ngx_uint_t n;
+} ngx_http_gatehouse_sent_t;
+
+/* A principal that a worker remembers, see ..._known.c */
+typedef struct {
+    ngx_pool_t *pool; /* its own; everything below lives there */
+    ngx_uint_t refs;  /* requests, and who remembers it */
+    gh_principal_t principal;
+    uint64_t subject; /* hash of its id, for counters */
+    ngx_http_gatehouse_sent_t sent[NGX_HTTP_GATEHOUSE_SENT];
+    ngx_uint_t n_sent;
+} ngx_http_gatehouse_known_t;
 
 /* A verified token that a worker remembers, and the principal it makes. */
 struct ngx_http_gatehouse_token_entry_s {
@@ -133,6 +153,7 @@ typedef struct {
     ngx_gatehouse_store_conf_t store_conf;
     gh_secret_t *secret;
     ngx_array_t issuers;              /* issuer_t * */
+    ngx_array_t providers;            /* oidc_t * */
     ngx_array_t limits;               /* limit_t *: named */
     ngx_array_t places;               /* place_t */
     ngx_array_t upstreams;            /* ngx_str_t */
@@ -160,12 +181,13 @@ typedef struct {
     ngx_gatehouse_counters_t *counters;
     ngx_http_gatehouse_tokens_t *tokens;
     ngx_http_gatehouse_sessions_t *sessions;
-    ngx_http_gatehouse_known_key_t *known_keys;
+    ngx_http_gatehouse_known_key_t **known_keys;
     u_char ids[NGX_HTTP_GATEHOUSE_IDS][NGX_HTTP_GATEHOUSE_ID_LEN];
     ngx_uint_t ids_left;
     gh_sipkey_t sip; /* secret, of its own tables */
     gh_lock_t cells_lock;
     ngx_queue_t bound;   /* images bound */
+    ngx_queue_t updates; /* of sessions, under way */
     ngx_queue_t streams; /* requests with a principal, by last look */
     ngx_msec_t streams_check;
     ngx_event_t streams_event;
@@ -176,9 +198,10 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t *trusted; /* ngx_cidr_t; whose forwarding
+    ngx_array_t *trusted;   /* ngx_cidr_t; whose forwarding
                                                headers are believed */
-    unsigned used : 1;    /* some location has a word */
+    ngx_array_t *providers; /* oidc_t *: that its locations ask for */
+    unsigned used : 1;      /* some location has a word */
 } ngx_http_gatehouse_srv_conf_t;
 
 
@@ -255,6 +278,14 @@ typedef struct {
 } ngx_http_gatehouse_charge_t;
 
 
+/* A redirect to a provider, ready for the header filter. */
+typedef struct {
+    ngx_str_t location; /* empty: none */
+    ngx_str_t cookie;   /* the Set-Cookie header's value */
+    ngx_uint_t status;
+} ngx_http_gatehouse_login_t;
+
+
 /* The state one main request carries along the corridor. It lives in the
  * request's pool and is found again after internal redirects. */
 typedef struct {
@@ -285,8 +316,13 @@ typedef struct {
 
     /* authenticate */
     gh_principal_t principal;
+    const gh_image_consumer_t *consumer; /* it is this one; may be NULL */
+    ngx_http_gatehouse_known_t *known;   /* held; its strings may be used */
     ngx_http_gatehouse_authenticate_t *authenticated_by;
-    ngx_http_gatehouse_token_entry_t *token; /* held */
+    ngx_http_gatehouse_token_entry_t *token;     /* held */
+    ngx_http_gatehouse_session_entry_t *session; /* held */
+    ngx_http_gatehouse_login_t login;
+    void *endpoint; /* of a callback or logout: its own state */
 
     /* limit */
     ngx_array_t charges; /* charge_t */
@@ -303,7 +339,7 @@ typedef struct {
     ngx_queue_t stream;
     ngx_msec_t checked_at;
     uint64_t checked_generation;
-    ngx_gatehouse_records_waiter_t stream_waiter;
+    ngx_gatehouse_waiter_t stream_waiter;
 
     /* what it came to */
     gh_reason_t reason;
@@ -314,9 +350,10 @@ typedef struct {
     ngx_uint_t keys_tries;
 
     /* awaits: one at a time */
-    ngx_gatehouse_records_waiter_t record_waiter;
-    ngx_gatehouse_keys_waiter_t keys_waiter;
-    ngx_gatehouse_quota_waiter_t quota_waiter;
+    ngx_gatehouse_waiter_t record_waiter;
+    ngx_gatehouse_waiter_t keys_waiter;
+    ngx_gatehouse_waiter_t quota_waiter;
+    ngx_gatehouse_waiter_t session_waiter;
 
     unsigned cleaned : 1; /* headers, in this pass */
     unsigned trace_continued : 1;
@@ -328,6 +365,8 @@ typedef struct {
     unsigned answered : 1;  /* header filter was here */
     unsigned page : 1;      /* the refusal is ours */
     unsigned body_sent : 1;
+    unsigned body_read : 1; /* by us, whole */
+    unsigned storing : 1;   /* an operation of ours is under way */
 } ngx_http_gatehouse_request_t;
 
 
@@ -410,6 +449,33 @@ ngx_int_t ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
  * when versions are in the path, else empty. */
 gh_str_t ngx_http_gatehouse_successor(ngx_http_gatehouse_request_t *gr);
 
+/* Addresses of our own, see ..._endpoint.c; NGX_DECLINED: none of them. */
+ngx_int_t ngx_http_gatehouse_endpoint(ngx_http_gatehouse_request_t *gr);
+/* method oidc: NGX_OK with a principal; NGX_DECLINED: no session, as if no
+ * cookie had come; NGX_AGAIN; or a status */
+ngx_int_t ngx_http_gatehouse_session(ngx_http_gatehouse_request_t *gr,
+                                     ngx_http_gatehouse_oidc_t *oidc);
+/*
+ * Before a request is refused for want of a credential: gets everything ready
+ * for the redirect to the provider, if it is a person's. NGX_OK: ready, or
+ * not a person; NGX_AGAIN; NGX_DONE: do not touch the request any more; or a
+ * status (the provider is away).
+ */
+ngx_int_t ngx_http_gatehouse_login_prepare(ngx_http_gatehouse_request_t *gr,
+                                           ngx_http_gatehouse_oidc_t *oidc);
+/* Whether the session of a request that stays still holds: GH_DENIED; GH_AGAIN
+ * as of ..._stands. */
+gh_rc_t ngx_http_gatehouse_session_stands(ngx_http_gatehouse_request_t *gr);
+/* A websocket's Origin, if it sends one, is this request's own. */
+ngx_int_t ngx_http_gatehouse_own_origin(ngx_http_request_t *r);
+/* In the header filter: the final 401 becomes the redirect. */
+ngx_int_t ngx_http_gatehouse_login_answer(ngx_http_gatehouse_request_t *gr);
+ngx_int_t ngx_http_gatehouse_sessions_open(
+    ngx_cycle_t *cycle, ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_sessions_close(ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_session_release(
+    ngx_http_gatehouse_session_entry_t *entry);
+
 /* headers of a request: removal without holes, see ..._headers.c */
 typedef ngx_int_t (*ngx_http_gatehouse_drop_pt)(void *data,
                                                 ngx_table_elt_t *h);
@@ -422,11 +488,6 @@ void ngx_http_gatehouse_headers_forget(ngx_http_request_t *r,
 /* The first header of that name, NULL when there is none. */
 ngx_table_elt_t *ngx_http_gatehouse_header_named(ngx_http_request_t *r,
                                                  ngx_str_t *name);
-ngx_table_elt_t *ngx_http_gatehouse_headers_push(ngx_http_request_t *r,
-                                                 ngx_str_t *name,
-                                                 u_char *lowcase,
-                                                 ngx_uint_t hash,
-                                                 ngx_str_t *value);
 
 /* the source address as limits know it: v4, or the /64 of v6 */
 ngx_str_t ngx_http_gatehouse_source(ngx_connection_t *c,
@@ -454,6 +515,9 @@ gh_rc_t ngx_http_gatehouse_lookup(ngx_http_gatehouse_request_t *gr,
                                   gh_str_t *value, uint64_t *stamp);
 ngx_int_t ngx_http_gatehouse_not_asked(ngx_http_gatehouse_request_t *gr,
                                        gh_rc_t rc);
+/* GH_OK: that consumer is not suspended; GH_DENIED: it is. */
+gh_rc_t ngx_http_gatehouse_consumer_stands(
+    ngx_http_gatehouse_request_t *gr, const gh_image_consumer_t *consumer);
 /* The principal becomes that consumer; GH_DENIED: it is suspended. */
 gh_rc_t ngx_http_gatehouse_be_consumer(ngx_http_gatehouse_request_t *gr,
                                        const gh_image_consumer_t *consumer);
@@ -463,16 +527,21 @@ ngx_int_t ngx_http_gatehouse_sticky_cookie(ngx_http_gatehouse_request_t *gr,
 /* How many cookies have that name; *value is the first one's. */
 ngx_uint_t ngx_http_gatehouse_cookie(ngx_http_request_t *r, ngx_str_t *name,
                                      ngx_str_t *value);
+/* NGX_OK: one, or several that are equal. */
+ngx_int_t ngx_http_gatehouse_cookie_one(ngx_http_request_t *r, ngx_str_t *name,
+                                        ngx_str_t *value);
+/* Takes our own cookies off the request. */
+ngx_int_t ngx_http_gatehouse_cookies_forward(ngx_http_gatehouse_request_t *gr);
 /* API keys verified before, see ..._apikey_known.c */
 typedef struct {
     uint64_t stamp;
     int64_t expires_at_s; /* or revoked; 0: never */
-    gh_ref_t id;          /* declared: in the image; issued: its length */
     unsigned issued : 1;
 } ngx_http_gatehouse_verified_key_t;
 
 ngx_int_t ngx_http_gatehouse_known_open(ngx_cycle_t *cycle,
                                         ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_known_close(ngx_http_gatehouse_main_conf_t *gmcf);
 ngx_int_t ngx_http_gatehouse_known_check(ngx_http_gatehouse_request_t *gr,
                                          gh_str_t text);
 void ngx_http_gatehouse_known_add(
@@ -481,9 +550,35 @@ void ngx_http_gatehouse_known_add(
     const ngx_http_gatehouse_verified_key_t *key);
 ngx_int_t ngx_http_gatehouse_apikey_consumer(
     ngx_http_gatehouse_request_t *gr, const gh_image_consumer_t *consumer);
+/* principals remembered, whatever proved them, see ..._known.c */
+ngx_http_gatehouse_known_t *ngx_http_gatehouse_known_create(
+    ngx_http_gatehouse_main_conf_t *gmcf, const gh_principal_t *principal);
+void ngx_http_gatehouse_known_use(ngx_http_gatehouse_request_t *gr,
+                                  ngx_http_gatehouse_known_t *known,
+                                  const gh_image_consumer_t *consumer);
+void ngx_http_gatehouse_known_release(ngx_http_gatehouse_known_t *known);
+ngx_http_gatehouse_known_t *ngx_http_gatehouse_known(
+    ngx_http_gatehouse_request_t *gr);
+ngx_http_gatehouse_sent_t *ngx_http_gatehouse_known_headers(
+    ngx_http_gatehouse_known_t *known, ngx_array_t *headers);
 /* How many query arguments have that name; *value is the last one's. */
 ngx_uint_t ngx_http_gatehouse_argument(ngx_str_t args, ngx_str_t *name,
                                        ngx_str_t *value);
+
+/* declared issuers and providers; NULL: no such name */
+ngx_http_gatehouse_issuer_t *ngx_http_gatehouse_issuer_find(
+    ngx_http_gatehouse_main_conf_t *gmcf, ngx_str_t *name);
+ngx_http_gatehouse_oidc_t *ngx_http_gatehouse_oidc_find(
+    ngx_http_gatehouse_main_conf_t *gmcf, ngx_str_t *name);
+/* the members that issuers and providers have in common */
+void ngx_http_gatehouse_issuer_defaults(ngx_conf_t *cf,
+                                        ngx_http_gatehouse_issuer_t *issuer,
+                                        ngx_str_t *name);
+char *ngx_http_gatehouse_issuer_take(ngx_conf_t *cf,
+                                     ngx_http_gatehouse_issuer_t *issuer,
+                                     ngx_uint_t *known);
+char *ngx_http_gatehouse_issuer_finish(ngx_conf_t *cf,
+                                       ngx_http_gatehouse_issuer_t *issuer);
 
 /* requests that stay, see ..._streams.c */
 ngx_int_t ngx_http_gatehouse_streams_open(
@@ -568,6 +663,8 @@ char *ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
                                           void *conf);
 char *ngx_http_gatehouse_set_streams(ngx_conf_t *cf, ngx_command_t *cmd,
                                      void *conf);
+char *ngx_http_gatehouse_set_oidc_provider(ngx_conf_t *cf, ngx_command_t *cmd,
+                                           void *conf);
 char *ngx_http_gatehouse_set_secret(ngx_conf_t *cf, ngx_command_t *cmd,
                                     void *conf);
 char *ngx_http_gatehouse_set_policies(ngx_conf_t *cf, ngx_command_t *cmd,

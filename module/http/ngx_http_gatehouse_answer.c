@@ -86,6 +86,15 @@ ngx_http_gatehouse_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    if (gr->login.location.len != 0 && ngx_http_gatehouse_answer_own(r, gr)) {
+
+        if (ngx_http_gatehouse_login_answer(gr) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_next_header_filter(r);
+    }
+
     if (ngx_http_gatehouse_answer_refuses(r, gr)
         && (ngx_http_gatehouse_answer_retry(gr) != NGX_OK
             || ngx_http_gatehouse_answer_challenge(gr) != NGX_OK))
@@ -385,6 +394,11 @@ ngx_http_gatehouse_answer_challenge(ngx_http_gatehouse_request_t *gr)
 
     for (i = 0; i < auth->n_methods; i++) {
 
+        if (auth->methods[i] == GH_METHOD_OIDC) {
+            /* there is no scheme for it: browsers are sent to the provider */
+            continue;
+        }
+
         if (auth->methods[i] == GH_METHOD_TOKEN) {
 
             if (gr->refused == GH_REASON_CREDENTIAL_MISSING) {
@@ -599,7 +613,7 @@ ngx_http_gatehouse_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     b->pos = b->start;
     b->last = b->start + gr->body.len;
     b->end = b->last;
-    b->memory = 1;
+    b->memory = gr->body.len != 0;
     b->last_buf = 1;
     b->last_in_chain = 1;
 

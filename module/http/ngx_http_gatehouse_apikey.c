@@ -187,8 +187,6 @@ ngx_http_gatehouse_apikey_issued(ngx_http_gatehouse_request_t *gr,
         if (rc == NGX_OK && gh_str_starts(text, GH_STR("gh_"))) {
             verified.issued = 1;
             verified.stamp = stamp;
-            verified.id.off = 0;
-            verified.id.len = (uint32_t) key.id.len;
             verified.expires_at_s = key.expires_at_s;
 
             if (key.revoked_at_s != 0
@@ -275,7 +273,6 @@ ngx_http_gatehouse_apikey_declared(ngx_http_gatehouse_request_t *gr,
     if (status == NGX_OK) {
         verified.issued = 0;
         verified.stamp = 0;
-        verified.id = key->id;
         verified.expires_at_s = key->expires_at_s;
 
         ngx_http_gatehouse_known_add(gr, text, consumer, &verified);

@@ -25,6 +25,8 @@ static void ngx_http_gatehouse_credentials(
     ngx_http_request_t *r, ngx_http_gatehouse_loc_conf_t *glcf,
     ngx_http_gatehouse_credentials_t *found);
 static void ngx_http_gatehouse_bearer(ngx_http_gatehouse_credentials_t *c);
+static ngx_int_t ngx_http_gatehouse_authenticate_person(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_authenticate_t *auth);
 static ngx_uint_t ngx_http_gatehouse_has(
     ngx_http_gatehouse_credentials_t *found, ngx_uint_t method);
 static ngx_uint_t ngx_http_gatehouse_same_methods(
@@ -68,6 +70,17 @@ ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr)
     method = GH_METHOD_NONE;
 
     for (i = 0; i < auth->n_methods; i++) {
+
+        if (auth->methods[i] == GH_METHOD_OIDC) {
+            rc = ngx_http_gatehouse_authenticate_person(gr, auth);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            continue;
+        }
+
         if (ngx_http_gatehouse_has(&found, auth->methods[i])) {
             method = auth->methods[i];
             break;
@@ -79,6 +92,14 @@ ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr)
         if (auth->optional) {
             gr->reason = GH_REASON_ANONYMOUS;
             return NGX_OK;
+        }
+
+        if (auth->oidc != NULL) {
+            rc = ngx_http_gatehouse_login_prepare(gr, auth->oidc);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
 
         return ngx_http_gatehouse_refuse(gr, GH_REASON_CREDENTIAL_MISSING);
@@ -102,6 +123,39 @@ ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr)
     }
 
     return rc;
+}
+
+
+/*
+ * A session is no credential that anybody chose to send: none, an unknown
+ * and an ended one are the same. A page of another site can open a websocket
+ * with a person's cookie, so its origin has to be ours.
+ */
+
+static ngx_int_t
+ngx_http_gatehouse_authenticate_person(ngx_http_gatehouse_request_t *gr,
+                                       ngx_http_gatehouse_authenticate_t *auth)
+{
+    ngx_int_t rc;
+
+    rc = ngx_http_gatehouse_session(gr, auth->oidc);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (gr->request->headers_in.upgrade != NULL
+        && ngx_http_gatehouse_own_origin(gr->request) != NGX_OK)
+    {
+        ngx_http_gatehouse_anonymous(gr, GH_REASON_NONE);
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_ORIGIN_FOREIGN);
+    }
+
+    gr->authenticated_by = auth;
+    gr->principal.method = GH_METHOD_OIDC;
+    gr->reason = GH_REASON_OK;
+
+    return NGX_OK;
 }
 
 
@@ -261,7 +315,7 @@ ngx_http_gatehouse_same_methods(ngx_http_gatehouse_authenticate_t *a,
     }
 
     return a->n_methods == b->n_methods && a->n_issuers == b->n_issuers
-           && a->optional == b->optional
+           && a->oidc == b->oidc && a->optional == b->optional
            && ngx_memcmp(a->methods, b->methods,
                          a->n_methods * sizeof(a->methods[0]))
                   == 0
@@ -282,6 +336,7 @@ ngx_http_gatehouse_anonymous(ngx_http_gatehouse_request_t *gr,
     credential = gr->principal.credential;
     ngx_memzero(&gr->principal, sizeof(gh_principal_t));
     gr->principal.credential = credential;
+    gr->consumer = NULL;
 
     gr->authenticated_by = NULL;
     gr->reason = reason;

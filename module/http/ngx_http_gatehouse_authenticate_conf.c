@@ -9,6 +9,9 @@
 static char *ngx_http_gatehouse_add_method(
     ngx_conf_t *cf, ngx_http_gatehouse_authenticate_t *auth, ngx_uint_t method,
     ngx_str_t *word);
+static char *ngx_http_gatehouse_add_oidc(
+    ngx_conf_t *cf, ngx_http_gatehouse_authenticate_t *auth, ngx_str_t *name,
+    ngx_str_t *word);
 static ngx_http_gatehouse_issuer_t *ngx_http_gatehouse_find_issuer(
     ngx_conf_t *cf, ngx_str_t *name);
 static char *ngx_http_gatehouse_no_issuer(ngx_conf_t *cf, ngx_str_t *name);
@@ -95,16 +98,26 @@ ngx_http_gatehouse_set_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
+        if (ngx_http_gatehouse_option(&value[i], "oidc", &name)) {
+            rv = ngx_http_gatehouse_add_oidc(cf, auth, &name, &value[i]);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+            continue;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown method \"%V\" in "
-                           "gatehouse_authenticate; methods are: api_key, "
-                           "token=ISSUER, and the words optional and off",
+                           "gatehouse_authenticate; methods are: "
+                           "oidc=PROVIDER, api_key, token=ISSUER, and the "
+                           "words optional and off",
                            &value[i]);
         return NGX_CONF_ERROR;
     }
 
     if (auth->n_methods == 0) {
-        return "names no method: add api_key or token=ISSUER, or write "
+        return "names no method: add oidc=PROVIDER, api_key or token=ISSUER, "
+               "or write "
                "\"gatehouse_authenticate off;\" for a public location";
     }
 
@@ -131,6 +144,30 @@ ngx_http_gatehouse_add_method(ngx_conf_t *cf,
     auth->api_key |= (method == GH_METHOD_API_KEY);
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_gatehouse_add_oidc(ngx_conf_t *cf,
+                            ngx_http_gatehouse_authenticate_t *auth,
+                            ngx_str_t *name, ngx_str_t *word)
+{
+    ngx_http_gatehouse_main_conf_t *gmcf;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gatehouse_module);
+    auth->oidc = ngx_http_gatehouse_oidc_find(gmcf, name);
+
+    if (auth->oidc == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown provider \"%V\"; declare "
+                           "\"gatehouse_oidc_provider %V { issuer "
+                           "https://...; client_id ...; client_secret "
+                           "file:...; }\" above this line",
+                           name, name);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_gatehouse_add_method(cf, auth, GH_METHOD_OIDC, word);
 }
 
 

@@ -197,7 +197,9 @@ ngx_http_gatehouse_plan(ngx_http_gatehouse_request_t *gr)
     }
 
     if (gr->principal.consumer.len != 0) {
-        consumer = gh_image_consumer(im, gr->principal.consumer);
+        consumer = gr->consumer
+                       ? gr->consumer
+                       : gh_image_consumer(im, gr->principal.consumer);
 
         if (consumer != NULL && consumer->plan != GH_IMAGE_ABSENT) {
             return gh_image_plan(im, consumer->plan);

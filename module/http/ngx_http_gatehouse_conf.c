@@ -30,6 +30,8 @@ ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
     gmcf->streams_check = NGX_CONF_UNSET_MSEC;
 
     if (ngx_array_init(&gmcf->issuers, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&gmcf->providers, cf->pool, 2, sizeof(void *))
+               != NGX_OK
         || ngx_array_init(&gmcf->limits, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&gmcf->limit_uses, cf->pool, 4, sizeof(void *))
                != NGX_OK

@@ -38,7 +38,22 @@ ngx_http_gatehouse_not_asked(ngx_http_gatehouse_request_t *gr, gh_rc_t rc)
 }
 
 
-/* GH_DENIED: suspended. GH_AGAIN, GH_UNAVAILABLE, GH_NOMEM as said. */
+/* GH_AGAIN, GH_UNAVAILABLE, GH_NOMEM as said. */
+
+gh_rc_t
+ngx_http_gatehouse_consumer_stands(ngx_http_gatehouse_request_t *gr,
+                                   const gh_image_consumer_t *consumer)
+{
+    gh_rc_t rc;
+    gh_str_t record;
+
+    rc = ngx_http_gatehouse_lookup(
+        gr, GH_KIND_SUSPENDED, gh_image_str(&gr->image->im, consumer->name),
+        &record, NULL);
+
+    return (rc == GH_OK) ? GH_DENIED : (rc == GH_ABSENT) ? GH_OK : rc;
+}
+
 
 gh_rc_t
 ngx_http_gatehouse_be_consumer(ngx_http_gatehouse_request_t *gr,
@@ -46,22 +61,19 @@ ngx_http_gatehouse_be_consumer(ngx_http_gatehouse_request_t *gr,
 {
     gh_rc_t rc;
     u_char *id;
-    gh_str_t name, record;
+    gh_str_t name;
     gh_principal_t *p;
     const gh_image_t *im;
 
     im = &gr->image->im;
     name = gh_image_str(im, consumer->name);
 
-    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_SUSPENDED, name, &record, NULL);
-
-    if (rc == GH_OK) {
-        return GH_DENIED;
-    }
-
-    if (rc != GH_ABSENT) {
+    rc = ngx_http_gatehouse_consumer_stands(gr, consumer);
+    if (rc != GH_OK) {
         return rc;
     }
+
+    gr->consumer = consumer;
 
     p = &gr->principal;
 

@@ -7,7 +7,6 @@
 #include "ngx_http_gatehouse.h"
 
 #define NGX_HTTP_GATEHOUSE_SLOTS 8
-#define NGX_HTTP_GATEHOUSE_VALUE_MAX 8192
 #define NGX_HTTP_GATEHOUSE_VALUES_ROOM 512
 
 
@@ -27,6 +26,10 @@ static void ngx_http_gatehouse_forward_take(ngx_http_gatehouse_forward_t *f);
 static ngx_uint_t ngx_http_gatehouse_forward_goes(
     ngx_http_gatehouse_forward_t *f, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_gatehouse_forward_principal(
+    ngx_http_gatehouse_forward_t *f);
+static ngx_int_t ngx_http_gatehouse_forward_known(
+    ngx_http_gatehouse_forward_t *f, ngx_http_gatehouse_sent_t *sent);
+static ngx_table_elt_t *ngx_http_gatehouse_forward_place(
     ngx_http_gatehouse_forward_t *f);
 static ngx_int_t ngx_http_gatehouse_forward_add(
     ngx_http_gatehouse_forward_t *f, ngx_http_gatehouse_header_t *header,
@@ -63,6 +66,10 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
     f.glcf = ngx_http_get_module_loc_conf(f.r, ngx_http_gatehouse_module);
 
     ngx_http_gatehouse_forward_take(&f);
+
+    if (ngx_http_gatehouse_cookies_forward(gr) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ngx_http_gatehouse_forward_add(&f, &f.glcf->request_id_out,
                                        &gr->request_id)
@@ -206,12 +213,22 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
     ngx_int_t rc;
     ngx_str_t value;
     ngx_uint_t i;
+    ngx_http_gatehouse_sent_t *sent;
+    ngx_http_gatehouse_known_t *known;
     ngx_http_gatehouse_header_t *header;
 
     if (f->glcf->headers == NULL
         || f->gr->principal.type == GH_PRINCIPAL_ANONYMOUS)
     {
         return NGX_OK;
+    }
+
+    known = ngx_http_gatehouse_known(f->gr);
+    sent = known ? ngx_http_gatehouse_known_headers(known, f->glcf->headers)
+                 : NULL;
+
+    if (sent != NULL) {
+        return ngx_http_gatehouse_forward_known(f, sent);
     }
 
     header = f->glcf->headers->elts;
@@ -232,6 +249,29 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
 
         f->gr->n_forwarded++;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_known(ngx_http_gatehouse_forward_t *f,
+                                 ngx_http_gatehouse_sent_t *sent)
+{
+    ngx_uint_t i;
+    ngx_table_elt_t *h;
+
+    for (i = 0; i < sent->n; i++) {
+
+        h = ngx_http_gatehouse_forward_place(f);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = sent->elts[i];
+    }
+
+    f->gr->n_forwarded += sent->n;
 
     return NGX_OK;
 }
@@ -290,22 +330,27 @@ ngx_http_gatehouse_forward_add(ngx_http_gatehouse_forward_t *f,
 {
     ngx_table_elt_t *h;
 
-    if (f->n_slots > 0) {
-        h = f->slots[--f->n_slots];
-        ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-        h->hash = header->hash;
-        h->key = header->name;
-        h->lowcase_key = header->lowcase;
-        h->value = *value;
-
-        return NGX_OK;
+    h = ngx_http_gatehouse_forward_place(f);
+    if (h == NULL) {
+        return NGX_ERROR;
     }
 
-    h = ngx_http_gatehouse_headers_push(f->r, &header->name, header->lowcase,
-                                        header->hash, value);
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    return (h == NULL) ? NGX_ERROR : NGX_OK;
+    h->hash = header->hash;
+    h->key = header->name;
+    h->lowcase_key = header->lowcase;
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_gatehouse_forward_place(ngx_http_gatehouse_forward_t *f)
+{
+    return (f->n_slots > 0) ? f->slots[--f->n_slots]
+                            : ngx_list_push(&f->r->headers_in.headers);
 }
 
 

@@ -21,6 +21,9 @@ static void ngx_http_gatehouse_guard_exempt(
 static ngx_int_t ngx_http_gatehouse_guard_place(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place,
     ngx_http_gatehouse_exempt_t *exempt);
+static ngx_int_t ngx_http_gatehouse_guard_provider(
+    ngx_conf_t *cf, ngx_http_gatehouse_srv_conf_t *gscf,
+    ngx_http_gatehouse_loc_conf_t *glcf);
 static ngx_int_t ngx_http_gatehouse_guard_needs(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place);
 static ngx_int_t ngx_http_gatehouse_guard_policies(
@@ -100,6 +103,10 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    if (ngx_http_gatehouse_guard_provider(cf, gscf, glcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_gatehouse_guard_policies(cf, place) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -128,6 +135,46 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
     }
 
     return ngx_http_gatehouse_guard_needs(cf, place);
+}
+
+
+/* Callbacks and logouts are served where a provider is asked for. */
+
+static ngx_int_t
+ngx_http_gatehouse_guard_provider(ngx_conf_t *cf,
+                                  ngx_http_gatehouse_srv_conf_t *gscf,
+                                  ngx_http_gatehouse_loc_conf_t *glcf)
+{
+    ngx_uint_t i;
+    ngx_http_gatehouse_oidc_t **used;
+
+    if (glcf->authenticate == NULL || glcf->authenticate->oidc == NULL) {
+        return NGX_OK;
+    }
+
+    if (gscf->providers == NULL) {
+        gscf->providers = ngx_array_create(cf->pool, 2, sizeof(void *));
+        if (gscf->providers == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    used = gscf->providers->elts;
+
+    for (i = 0; i < gscf->providers->nelts; i++) {
+        if (used[i] == glcf->authenticate->oidc) {
+            return NGX_OK;
+        }
+    }
+
+    used = ngx_array_push(gscf->providers);
+    if (used == NULL) {
+        return NGX_ERROR;
+    }
+
+    *used = glcf->authenticate->oidc;
+
+    return NGX_OK;
 }
 
 

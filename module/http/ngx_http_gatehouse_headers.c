@@ -147,26 +147,3 @@ ngx_http_gatehouse_header_named(ngx_http_request_t *r, ngx_str_t *name)
         }
     }
 }
-
-
-ngx_table_elt_t *
-ngx_http_gatehouse_headers_push(ngx_http_request_t *r, ngx_str_t *name,
-                                u_char *lowcase, ngx_uint_t hash,
-                                ngx_str_t *value)
-{
-    ngx_table_elt_t *h;
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = hash;
-    h->key = *name;
-    h->value = *value;
-    h->lowcase_key = lowcase;
-
-    return h;
-}

@@ -14,12 +14,9 @@ static char *ngx_http_gatehouse_issuer_words(ngx_conf_t *cf,
 static char *ngx_http_gatehouse_issuer_algorithms(
     ngx_conf_t *cf, ngx_http_gatehouse_issuer_t *issuer);
 static char *ngx_http_gatehouse_issuer_time(
-    ngx_conf_t *cf, ngx_http_gatehouse_issuer_t *issuer, ngx_str_t *name,
-    ngx_str_t *value);
+    ngx_conf_t *cf, ngx_http_gatehouse_issuer_t *issuer, ngx_uint_t *known);
 static char *ngx_http_gatehouse_issuer_file(ngx_conf_t *cf, ngx_str_t *value,
                                             ngx_str_t *out);
-static char *ngx_http_gatehouse_issuer_finish(
-    ngx_conf_t *cf, ngx_http_gatehouse_issuer_t *issuer);
 
 
 typedef struct {
@@ -61,24 +58,18 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 
     char *rv;
     ngx_str_t *value, *name, word;
-    ngx_uint_t i;
     ngx_conf_t save;
-    ngx_http_gatehouse_issuer_t *issuer, **list, **slot;
+    ngx_http_gatehouse_issuer_t *issuer, **slot;
 
     value = cf->args->elts;
-    list = gmcf->issuers.elts;
+    issuer = ngx_http_gatehouse_issuer_find(gmcf, &value[1]);
 
-    for (i = 0; i < gmcf->issuers.nelts; i++) {
-        if (list[i]->name.len == value[1].len
-            && ngx_memcmp(list[i]->name.data, value[1].data, value[1].len)
-                   == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "token issuer \"%V\" is declared already in "
-                               "%s:%ui",
-                               &value[1], list[i]->file, list[i]->line);
-            return NGX_CONF_ERROR;
-        }
+    if (issuer != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "token issuer \"%V\" is declared already in "
+                           "%s:%ui",
+                           &value[1], issuer->file, issuer->line);
+        return NGX_CONF_ERROR;
     }
 
     issuer = ngx_pcalloc(cf->pool, sizeof(ngx_http_gatehouse_issuer_t));
@@ -94,19 +85,8 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 
     gmcf->used = 1;
 
-    issuer->name = value[1];
-    issuer->file = cf->conf_file->file.name.data;
-    issuer->line = cf->conf_file->line;
-    issuer->skew_s = -1;
-    issuer->keys.name = value[1];
+    ngx_http_gatehouse_issuer_defaults(cf, issuer, &value[1]);
     issuer->keys.index = gmcf->issuers.nelts - 1;
-    issuer->keys.refresh = 3600 * 1000;
-    issuer->keys.min_interval = 30 * 1000;
-    issuer->keys.stale_max = 24 * 3600 * 1000;
-    ngx_str_set(&issuer->groups_claim, "groups");
-    ngx_str_set(&issuer->scope_claim, "scope");
-    ngx_str_set(&issuer->name_claim, "name");
-    ngx_str_set(&issuer->email_claim, "email");
 
     word = value[0];
     save = *cf;
@@ -129,16 +109,89 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+void
+ngx_http_gatehouse_issuer_defaults(ngx_conf_t *cf,
+                                   ngx_http_gatehouse_issuer_t *issuer,
+                                   ngx_str_t *name)
+{
+    issuer->name = *name;
+    issuer->file = cf->conf_file->file.name.data;
+    issuer->line = cf->conf_file->line;
+    issuer->skew_s = -1;
+    issuer->keys.name = *name;
+    issuer->keys.refresh = 3600 * 1000;
+    issuer->keys.min_interval = 30 * 1000;
+    issuer->keys.stale_max = 24 * 3600 * 1000;
+    ngx_str_set(&issuer->groups_claim, "groups");
+    ngx_str_set(&issuer->scope_claim, "scope");
+    ngx_str_set(&issuer->name_claim, "name");
+    ngx_str_set(&issuer->email_claim, "email");
+}
+
+
+ngx_http_gatehouse_issuer_t *
+ngx_http_gatehouse_issuer_find(ngx_http_gatehouse_main_conf_t *gmcf,
+                               ngx_str_t *name)
+{
+    ngx_uint_t i;
+    ngx_http_gatehouse_issuer_t **issuer;
+
+    issuer = gmcf->issuers.elts;
+
+    for (i = 0; i < gmcf->issuers.nelts; i++) {
+        if (issuer[i]->name.len == name->len
+            && ngx_memcmp(issuer[i]->name.data, name->data, name->len) == 0)
+        {
+            return issuer[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 static char *
 ngx_http_gatehouse_issuer_member(ngx_conf_t *cf, ngx_command_t *dummy,
                                  void *conf)
 {
-    /* ngx_conf_parse hands a custom handler its handler_conf */
-    ngx_http_gatehouse_issuer_t *issuer = conf;
+    char *rv;
+    ngx_str_t *value;
+    ngx_uint_t known;
 
+    /* ngx_conf_parse hands a custom handler its handler_conf */
+
+    rv = ngx_http_gatehouse_issuer_take(cf, conf, &known);
+
+    if (known) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown member \"%V\" of gatehouse_token_issuer;"
+                       " members are: issuer, audience, jwks_uri, "
+                       "jwks_file, secret, algorithms, groups_claim, "
+                       "scope_claim, name_claim, email_claim, skew, "
+                       "jwks_refresh, jwks_min_interval, jwks_stale, "
+                       "ssl_trusted_certificate",
+                       &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* *known: 0 when it is no member of an issuer; nothing is said then. */
+
+char *
+ngx_http_gatehouse_issuer_take(ngx_conf_t *cf,
+                               ngx_http_gatehouse_issuer_t *issuer,
+                               ngx_uint_t *known)
+{
     ngx_str_t *value, *slot;
     ngx_uint_t i;
 
+    *known = 1;
     value = cf->args->elts;
 
     if (cf->args->nelts < 2) {
@@ -176,7 +229,7 @@ ngx_http_gatehouse_issuer_member(ngx_conf_t *cf, ngx_command_t *dummy,
         }
     }
 
-    return ngx_http_gatehouse_issuer_time(cf, issuer, &value[0], &value[1]);
+    return ngx_http_gatehouse_issuer_time(cf, issuer, known);
 }
 
 
@@ -243,11 +296,14 @@ ngx_http_gatehouse_issuer_algorithms(ngx_conf_t *cf,
 static char *
 ngx_http_gatehouse_issuer_time(ngx_conf_t *cf,
                                ngx_http_gatehouse_issuer_t *issuer,
-                               ngx_str_t *name, ngx_str_t *value)
+                               ngx_uint_t *known)
 {
+    ngx_str_t *name, *value;
     ngx_msec_t *slot;
     ngx_msec_int_t ms;
 
+    name = cf->args->elts;
+    value = &name[1];
     ms = ngx_parse_time(value, 0);
 
     if (ngx_strcmp(name->data, "skew") == 0) {
@@ -273,15 +329,8 @@ ngx_http_gatehouse_issuer_time(ngx_conf_t *cf,
         slot = &issuer->keys.stale_max;
 
     } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown member \"%V\" of gatehouse_token_issuer;"
-                           " members are: issuer, audience, jwks_uri, "
-                           "jwks_file, secret, algorithms, groups_claim, "
-                           "scope_claim, name_claim, email_claim, skew, "
-                           "jwks_refresh, jwks_min_interval, jwks_stale, "
-                           "ssl_trusted_certificate",
-                           name);
-        return NGX_CONF_ERROR;
+        *known = 0;
+        return NGX_CONF_OK;
     }
 
     if (ms == NGX_ERROR || ms < 1000) {
@@ -327,7 +376,7 @@ ngx_http_gatehouse_issuer_file(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-static char *
+char *
 ngx_http_gatehouse_issuer_finish(ngx_conf_t *cf,
                                  ngx_http_gatehouse_issuer_t *issuer)
 {

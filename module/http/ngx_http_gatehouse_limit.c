@@ -116,6 +116,7 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
     const gh_image_t *im;
     const gh_image_plan_t *plan;
     const gh_image_limit_t *limits;
+    ngx_http_gatehouse_known_t *known;
     ngx_http_gatehouse_bound_t *bound;
     ngx_http_gatehouse_counter_t counter;
     ngx_http_gatehouse_plan_limit_t *made;
@@ -139,7 +140,8 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
             ngx_http_gatehouse_source(gr->request->connection, source));
     }
 
-    subject = gh_siphash(sip, counter.subject);
+    known = ngx_http_gatehouse_known(gr);
+    subject = known ? known->subject : gh_siphash(sip, counter.subject);
     service = 0;
     counter.service = GH_STR("");
 

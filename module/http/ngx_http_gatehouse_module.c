@@ -64,6 +64,13 @@ static ngx_command_t  ngx_http_gatehouse_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gatehouse_oidc_provider"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_gatehouse_set_oidc_provider,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("gatehouse_trusted_proxies"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_gatehouse_set_trusted_proxies,
@@ -294,6 +301,8 @@ ngx_http_gatehouse_init_module(ngx_cycle_t *cycle)
     if (ngx_gatehouse_store_prepare(&gmcf->store_conf, cycle->log) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_gatehouse_policies_prepare(&gmcf->policies_conf, cycle->log);
 
     return ngx_http_gatehouse_secret_init(cycle, gmcf);
 }

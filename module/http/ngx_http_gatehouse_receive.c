@@ -78,7 +78,7 @@ ngx_http_gatehouse_receive(ngx_http_request_t *r, ngx_uint_t server_rewrite)
     }
 
     if (server_rewrite) {
-        return NGX_DECLINED;
+        return ngx_http_gatehouse_endpoint(gr);
     }
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);

@@ -84,8 +84,18 @@ ngx_http_gatehouse_request_cleanup(void *data)
     ngx_gatehouse_waiter_cancel(&gr->keys_waiter);
     ngx_gatehouse_waiter_cancel(&gr->quota_waiter);
 
+    ngx_gatehouse_waiter_cancel(&gr->session_waiter);
+
+    if (gr->session != NULL) {
+        ngx_http_gatehouse_session_release(gr->session);
+    }
+
     if (gr->token != NULL) {
         ngx_http_gatehouse_token_release(gr->token);
+    }
+
+    if (gr->known != NULL) {
+        ngx_http_gatehouse_known_release(gr->known);
     }
 
     if (gr->image != NULL) {

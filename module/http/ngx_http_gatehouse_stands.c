@@ -41,6 +41,15 @@ ngx_http_gatehouse_stands(ngx_http_gatehouse_request_t *gr)
         return GH_DENIED;
     }
 
+    if (gr->session != NULL && gr->principal.method == GH_METHOD_OIDC) {
+
+        rc = ngx_http_gatehouse_session_stands(gr);
+
+        if (rc != GH_OK) {
+            return rc;
+        }
+    }
+
     image = (gr->gmcf->policies != NULL)
                 ? ngx_gatehouse_policies_current(gr->gmcf->policies)
                 : NULL;

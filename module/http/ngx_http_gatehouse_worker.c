@@ -57,7 +57,9 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
         ngx_http_gatehouse_tokens_create(cycle, NGX_HTTP_GATEHOUSE_TOKENS);
     gmcf->fetcher = ngx_gatehouse_fetch_open(cycle);
 
-    if (ngx_http_gatehouse_known_open(cycle, gmcf) != NGX_OK) {
+    if (ngx_http_gatehouse_known_open(cycle, gmcf) != NGX_OK
+        || ngx_http_gatehouse_sessions_open(cycle, gmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -82,6 +84,7 @@ ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
 {
     ngx_http_gatehouse_progress_close(gmcf);
     ngx_http_gatehouse_streams_close(gmcf);
+    ngx_http_gatehouse_sessions_close(gmcf);
 
     if (gmcf->policies != NULL) {
         ngx_gatehouse_policies_close(gmcf->policies);
@@ -98,6 +101,8 @@ ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
     if (gmcf->tokens != NULL) {
         ngx_http_gatehouse_tokens_destroy(gmcf->tokens);
     }
+
+    ngx_http_gatehouse_known_close(gmcf);
 
     if (gmcf->quota != NULL) {
         ngx_gatehouse_quota_destroy(gmcf->quota);

@@ -18,7 +18,9 @@
 /* Shares of the zone in hundredths; what is left stays with the slab. */
 #define SHM_RATES 40
 #define SHM_QUOTAS 15
+#define SHM_SEEN 5
 #define SHM_SERIES 20
+#define SHM_REPLAY 6
 
 #define SHM_SLOTS_MIN 8
 #define SHM_SERIES_PROBE 128
@@ -33,6 +35,10 @@ static ngx_int_t shm_build(ngx_shm_zone_t *zone, ngx_gatehouse_shm_t *shm);
 static ngx_uint_t shm_slots(ngx_cycle_t *cycle);
 static void *shm_array(ngx_shm_zone_t *zone, size_t n, size_t size);
 static gh_cells_t *shm_cells(ngx_shm_zone_t *zone, size_t bytes);
+static size_t shm_fitting(size_t bytes, size_t smallest,
+                          size_t (*size)(size_t n));
+static gh_replay_t *shm_replay(ngx_shm_zone_t *zone, gh_sipkey_t *sip,
+                               size_t bytes);
 static void shm_lock(void *ctx);
 static void shm_unlock(void *ctx);
 
@@ -185,6 +191,8 @@ shm_build(ngx_shm_zone_t *zone, ngx_gatehouse_shm_t *shm)
 
     shm->rates = shm_cells(zone, hundredth * SHM_RATES);
     shm->quotas = shm_cells(zone, hundredth * SHM_QUOTAS);
+    shm->seen = shm_cells(zone, hundredth * SHM_SEEN);
+    shm->replay = shm_replay(zone, &shm->sip, hundredth * SHM_REPLAY);
     shm->counters =
         shm_array(zone, shm->slots, sizeof(ngx_gatehouse_counters_t));
     shm->progress =
@@ -194,9 +202,10 @@ shm_build(ngx_shm_zone_t *zone, ngx_gatehouse_shm_t *shm)
     shm->series_names =
         shm_array(zone, shm->series_max, sizeof(ngx_gatehouse_series_name_t));
 
-    if (shm->rates == NULL || shm->quotas == NULL || shm->counters == NULL
-        || shm->progress == NULL || shm->series == NULL
-        || shm->series_names == NULL)
+    if (shm->rates == NULL || shm->quotas == NULL || shm->seen == NULL
+        || shm->counters == NULL || shm->progress == NULL
+        || shm->series == NULL || shm->series_names == NULL
+        || shm->replay == NULL)
     {
         return NGX_ERROR;
     }
@@ -241,21 +250,45 @@ static gh_cells_t *
 shm_cells(ngx_shm_zone_t *zone, size_t bytes)
 {
     void *memory;
-    size_t low = 1, high = bytes / sizeof(uint64_t), middle;
+    size_t n = shm_fitting(bytes, sizeof(uint64_t), gh_cells_size);
+
+    memory = shm_array(zone, 1, gh_cells_size(n));
+
+    return (memory != NULL) ? gh_cells_init(memory, n) : NULL;
+}
+
+
+/* The most elements that so many bytes hold. */
+
+static size_t
+shm_fitting(size_t bytes, size_t smallest, size_t (*size)(size_t n))
+{
+    size_t low = 1, high = bytes / smallest, middle;
 
     while (low + 1 < high) {
         middle = low + (high - low) / 2;
 
-        if (gh_cells_size(middle) <= bytes) {
+        if (size(middle) <= bytes) {
             low = middle;
         } else {
             high = middle;
         }
     }
 
-    memory = shm_array(zone, 1, gh_cells_size(low));
+    return low;
+}
 
-    return (memory != NULL) ? gh_cells_init(memory, low) : NULL;
+
+static gh_replay_t *
+shm_replay(ngx_shm_zone_t *zone, gh_sipkey_t *sip, size_t bytes)
+{
+    void *memory;
+    size_t n = shm_fitting(bytes, 2 * sizeof(uint64_t), gh_replay_size);
+
+    memory = shm_array(zone, 1, gh_replay_size(n));
+
+    return (memory != NULL) ? gh_replay_init(memory, n, sip, ngx_time())
+                            : NULL;
 }
 
 

@@ -15,6 +15,7 @@
 #include "gh_cells.h"
 #include "gh_limit.h"
 #include "gh_metrics.h"
+#include "gh_replay.h"
 
 #define NGX_GATEHOUSE_SHM_MIN (4 * 1024 * 1024)
 #define NGX_GATEHOUSE_SLOTS_MAX 64
@@ -73,6 +74,8 @@ typedef struct {
     char policy_error[4096];    /* under the mutex */
 
     gh_cells_t *rates, *quotas;
+    gh_replay_t *replay; /* nonces of signatures, ids of logout tokens */
+    gh_cells_t *seen; /* sessions: epoch s of the last request */
 
     /* Counting: a slot belongs to one live process, found by its pid, so
      * that an old worker of a reload and its successor never add to one

@@ -1,0 +1,752 @@
+/*
+ * Changes of a session's record while it lives: a refresh of its tokens, for
+ * which one of the node or cluster is chosen by a claim, and the time when it
+ * was seen. Each is a job of its own that outlives the request that asked.
+ */
+
+#include "ngx_http_gatehouse_oidc.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#define UPDATE_CLAIM_S 15
+#define UPDATE_POLL_MS 100  /* for the end of another's refresh */
+#define UPDATE_WAIT_MS 6000 /* in all */
+#define UPDATE_TRIES 4
+#define UPDATE_RETRY_MS 5000
+#define UPDATE_TOUCH_MS 30000
+
+
+typedef void (*ngx_http_gatehouse_update_pt)(ngx_http_gatehouse_update_t *u);
+
+struct ngx_http_gatehouse_update_s {
+    ngx_queue_t queue;                         /* of the worker's */
+    ngx_http_gatehouse_session_entry_t *entry; /* held */
+    ngx_http_gatehouse_main_conf_t *gmcf;
+    ngx_http_gatehouse_oidc_t *oidc;
+
+    ngx_gatehouse_store_op_t *op;
+    ngx_gatehouse_fetch_t *fetch;
+    ngx_gatehouse_waiter_t keys_waiter;
+    ngx_http_gatehouse_update_pt next; /* when op is done */
+    ngx_event_t timer;
+    ngx_connection_t dummy;
+    ngx_msec_t until;
+
+    uint64_t version; /* of the record in session */
+    gh_session_t session;
+    gh_oidc_reply_t reply;
+    gh_buf_t sealed; /* what is being written */
+    ngx_uint_t tries;
+    unsigned refresh : 1;
+    unsigned opened : 1;  /* session */
+    unsigned replied : 1; /* reply: verified, to be written */
+};
+
+
+static ngx_http_gatehouse_update_t *update_create(
+    ngx_http_gatehouse_session_entry_t *entry, ngx_uint_t refresh);
+static void update_free(ngx_http_gatehouse_update_t *u);
+static void update_end(ngx_http_gatehouse_update_t *u);
+static void update_fail(ngx_http_gatehouse_update_t *u, const char *why);
+static void update_store(ngx_http_gatehouse_update_t *u,
+                         ngx_gatehouse_store_type_e type, gh_str_t value,
+                         ngx_http_gatehouse_update_pt next);
+static void update_stored(ngx_gatehouse_store_op_t *op);
+static void update_claim(ngx_http_gatehouse_update_t *u);
+static void update_claimed(ngx_http_gatehouse_update_t *u);
+static void update_poll(ngx_event_t *ev);
+static void update_get(ngx_http_gatehouse_update_t *u);
+static void update_got(ngx_http_gatehouse_update_t *u);
+static ngx_int_t update_open(ngx_http_gatehouse_update_t *u);
+static void update_touched(ngx_http_gatehouse_update_t *u);
+static void update_ask(ngx_http_gatehouse_update_t *u);
+static ngx_gatehouse_fetch_t *update_post(ngx_http_gatehouse_update_t *u,
+                                          const gh_provider_t *provider);
+static void update_asked(ngx_gatehouse_fetch_t *f);
+static void update_answer(ngx_http_gatehouse_update_t *u,
+                          const ngx_gatehouse_fetch_t *f);
+static void update_verify(void *data);
+static gh_rc_t update_id_token(ngx_http_gatehouse_update_t *u,
+                               const char **what);
+static void update_over(ngx_http_gatehouse_update_t *u, const char *why);
+static void update_write(ngx_http_gatehouse_update_t *u);
+static void update_written(ngx_http_gatehouse_update_t *u);
+static gh_str_t update_name(const ngx_http_gatehouse_update_t *u);
+
+
+ngx_int_t
+ngx_http_gatehouse_session_refresh(ngx_http_gatehouse_session_entry_t *entry)
+{
+    ngx_http_gatehouse_update_t *u;
+
+    if (entry->update != NULL) {
+        return NGX_AGAIN;
+    }
+
+    if (entry->refresh_after != 0
+        && (ngx_msec_int_t) (entry->refresh_after - ngx_current_msec) > 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    u = update_create(entry, 1);
+    if (u == NULL) {
+        return NGX_DECLINED;
+    }
+
+    update_claim(u);
+
+    return (entry->update != NULL) ? NGX_AGAIN : NGX_DECLINED;
+}
+
+
+void
+ngx_http_gatehouse_session_touch(ngx_http_gatehouse_session_entry_t *entry)
+{
+    ngx_http_gatehouse_update_t *u;
+
+    if (entry->update != NULL
+        || (entry->touch_after != 0
+            && (ngx_msec_int_t) (entry->touch_after - ngx_current_msec) > 0))
+    {
+        return;
+    }
+
+    entry->touch_after = (ngx_current_msec + UPDATE_TOUCH_MS) | 1;
+
+    u = update_create(entry, 0);
+
+    if (u != NULL) {
+        update_get(u);
+    }
+}
+
+
+void
+ngx_http_gatehouse_session_end(ngx_http_gatehouse_session_entry_t *entry)
+{
+    gh_str_t name;
+    ngx_gatehouse_store_op_t *op;
+
+    name.data = (char *) entry->name;
+    name.len = GH_SESSION_NAME_LEN;
+
+    op = ngx_gatehouse_store_op_create(NGX_GATEHOUSE_STORE_DELETE,
+                                       GH_KIND_SESSION, name, GH_STR(""));
+    if (op == NULL) {
+        return;
+    }
+
+    op->log = 1;
+
+    if (ngx_gatehouse_store_submit(entry->gmcf->store, op) == NGX_AGAIN) {
+        ngx_gatehouse_store_op_abandon(op);
+
+    } else {
+        ngx_gatehouse_store_op_destroy(op);
+    }
+}
+
+
+static ngx_http_gatehouse_update_t *
+update_create(ngx_http_gatehouse_session_entry_t *entry, ngx_uint_t refresh)
+{
+    ngx_http_gatehouse_update_t *u;
+
+    u = ngx_calloc(sizeof(ngx_http_gatehouse_update_t), ngx_cycle->log);
+    if (u == NULL) {
+        return NULL;
+    }
+
+    u->entry = entry;
+    u->gmcf = entry->gmcf;
+    u->oidc = entry->oidc;
+    u->refresh = refresh ? 1 : 0;
+    u->until = ngx_current_msec + UPDATE_WAIT_MS;
+
+    u->dummy.fd = (ngx_socket_t) -1;
+    u->dummy.data = u;
+    u->timer.data = &u->dummy;
+    u->timer.handler = update_poll;
+    u->timer.log = ngx_cycle->log;
+
+    entry->update = u;
+    entry->refs++;
+    ngx_queue_insert_tail(&u->gmcf->updates, &u->queue);
+
+    return u;
+}
+
+
+static void
+update_free(ngx_http_gatehouse_update_t *u)
+{
+    ngx_queue_remove(&u->queue);
+    ngx_gatehouse_waiter_cancel(&u->keys_waiter);
+
+    if (u->timer.timer_set) {
+        ngx_del_timer(&u->timer);
+    }
+
+    if (u->op != NULL) {
+        ngx_gatehouse_store_op_abandon(u->op);
+    }
+
+    if (u->fetch != NULL) {
+        ngx_gatehouse_fetch_abandon(u->fetch);
+    }
+
+    if (u->replied || u->reply.document != NULL) {
+        gh_oidc_reply_clear(&u->reply);
+    }
+
+    if (u->opened) {
+        gh_session_clear(&u->session);
+    }
+
+    ngx_free(u->sealed.data);
+    ngx_free(u);
+}
+
+
+/* Those who wait look at the session again. */
+
+static void
+update_end(ngx_http_gatehouse_update_t *u)
+{
+    ngx_queue_t woken;
+    ngx_gatehouse_waiter_t *waiter;
+    ngx_http_gatehouse_session_entry_t *entry = u->entry;
+
+    update_free(u);
+    entry->update = NULL;
+
+    ngx_queue_init(&woken);
+
+    if (!ngx_queue_empty(&entry->waiters)) {
+        ngx_queue_add(&woken, &entry->waiters);
+        ngx_queue_init(&entry->waiters);
+    }
+
+    while (!ngx_queue_empty(&woken)) {
+        waiter = ngx_gatehouse_waiter_first(&woken);
+        waiter->handler(waiter->data);
+    }
+
+    ngx_http_gatehouse_session_release(entry);
+}
+
+
+static void
+update_fail(ngx_http_gatehouse_update_t *u, const char *why)
+{
+    if (u->refresh) {
+        u->entry->refresh_after = (ngx_current_msec + UPDATE_RETRY_MS) | 1;
+
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "gatehouse: tokens of a session of provider \"%V\" "
+                      "could not be refreshed: %s",
+                      &u->oidc->name, why);
+    }
+
+    update_end(u);
+}
+
+
+void
+ngx_http_gatehouse_updates_close(ngx_http_gatehouse_main_conf_t *gmcf)
+{
+    ngx_queue_t *q;
+    ngx_http_gatehouse_update_t *u;
+    ngx_http_gatehouse_session_entry_t *entry;
+
+    while (gmcf->updates.next != NULL && !ngx_queue_empty(&gmcf->updates)) {
+        q = ngx_queue_head(&gmcf->updates);
+        u = ngx_queue_data(q, ngx_http_gatehouse_update_t, queue);
+        entry = u->entry;
+
+        update_free(u);
+        entry->update = NULL;
+        ngx_http_gatehouse_session_release(entry);
+    }
+}
+
+
+static gh_str_t
+update_name(const ngx_http_gatehouse_update_t *u)
+{
+    return (gh_str_t){ (char *) u->entry->name, GH_SESSION_NAME_LEN };
+}
+
+
+/* `next` is called when it is done, perhaps before this returns; the job may
+ * be gone then. */
+
+static void
+update_store(ngx_http_gatehouse_update_t *u, ngx_gatehouse_store_type_e type,
+             gh_str_t value, ngx_http_gatehouse_update_pt next)
+{
+    char room[sizeof("refresh:") + GH_SESSION_NAME_LEN];
+    gh_buf_t name = GH_BUF(room);
+    gh_kind_t kind = GH_KIND_SESSION;
+
+    if (type == NGX_GATEHOUSE_STORE_CLAIM) {
+        kind = GH_KIND_CLAIM;
+        (void) gh_buf_add(&name, GH_STR("refresh:"));
+    }
+
+    (void) gh_buf_add(&name, update_name(u));
+
+    u->next = next;
+    u->op =
+        ngx_gatehouse_store_op_create(type, kind, gh_buf_str(&name), value);
+
+    if (u->op == NULL) {
+        update_fail(u, "no memory");
+        return;
+    }
+
+    u->op->handler = update_stored;
+    u->op->data = u;
+
+    if (type == NGX_GATEHOUSE_STORE_CLAIM) {
+        u->op->ttl_s = UPDATE_CLAIM_S;
+    }
+
+    if (type == NGX_GATEHOUSE_STORE_PUT) {
+        u->op->if_version = u->version;
+        u->op->log = u->refresh;
+        u->op->ttl_s =
+            gh_session_ttl(&u->session, &u->oidc->times, (int64_t) ngx_time());
+    }
+
+    if (ngx_gatehouse_store_submit(u->gmcf->store, u->op) != NGX_AGAIN) {
+        update_stored(u->op);
+    }
+}
+
+
+static void
+update_stored(ngx_gatehouse_store_op_t *op)
+{
+    ngx_http_gatehouse_update_t *u = op->data;
+
+    u->next(u);
+}
+
+
+/* To be called by what update_store led to, once. */
+
+static gh_rc_t
+update_rc(ngx_http_gatehouse_update_t *u)
+{
+    gh_rc_t rc = u->op->rc;
+
+    ngx_gatehouse_store_op_destroy(u->op);
+    u->op = NULL;
+
+    return rc;
+}
+
+
+static void
+update_claim(ngx_http_gatehouse_update_t *u)
+{
+    update_store(u, NGX_GATEHOUSE_STORE_CLAIM, GH_STR(""), update_claimed);
+}
+
+
+static void
+update_claimed(ngx_http_gatehouse_update_t *u)
+{
+    gh_rc_t rc = update_rc(u);
+
+    if (rc == GH_OK) {
+        update_get(u);
+        return;
+    }
+
+    if (rc != GH_CONFLICT) {
+        update_fail(u, "the store could not be asked");
+        return;
+    }
+
+    /* somebody else refreshes it: its record will move */
+
+    if ((ngx_msec_int_t) (u->until - ngx_current_msec) <= 0) {
+        update_fail(u, "another worker began and did not end it");
+        return;
+    }
+
+    ngx_add_timer(&u->timer, UPDATE_POLL_MS);
+}
+
+
+static void
+update_poll(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+    ngx_http_gatehouse_update_t *u = c->data;
+
+    if (u->replied) {
+        update_write(u);
+        return;
+    }
+
+    u->tries++;
+    update_get(u);
+}
+
+
+static void
+update_get(ngx_http_gatehouse_update_t *u)
+{
+    update_store(u, NGX_GATEHOUSE_STORE_GET, GH_STR(""), update_got);
+}
+
+
+static void
+update_got(ngx_http_gatehouse_update_t *u)
+{
+    ngx_int_t opened = NGX_DECLINED;
+    gh_rc_t rc = u->op->rc;
+    ngx_uint_t polled = u->tries > 0 && !u->replied;
+
+    if (rc == GH_OK) {
+        u->version = u->op->version;
+        opened = update_open(u);
+    }
+
+    (void) update_rc(u);
+
+    if (rc == GH_ABSENT || (rc == GH_OK && opened == NGX_DECLINED)) {
+        update_end(u); /* logged out meanwhile */
+        return;
+    }
+
+    if (rc != GH_OK || opened != NGX_OK) {
+        update_fail(u, "the store could not be asked");
+        return;
+    }
+
+    if (u->replied) {
+        update_write(u);
+        return;
+    }
+
+    if (!u->refresh) {
+        update_touched(u);
+        return;
+    }
+
+    if (u->session.refreshed_at_s != u->entry->session.refreshed_at_s
+        || u->session.refresh_token.len == 0)
+    {
+        update_end(u); /* done by somebody else */
+        return;
+    }
+
+    if (polled) {
+        /* nothing has moved yet; its maker may have died */
+        update_claim(u);
+        return;
+    }
+
+    update_ask(u);
+}
+
+
+static ngx_int_t
+update_open(ngx_http_gatehouse_update_t *u)
+{
+    gh_rc_t rc;
+
+    if (u->opened) {
+        gh_session_clear(&u->session);
+        u->opened = 0;
+    }
+
+    rc = gh_session_open(u->gmcf->secret, update_name(u), u->op->result,
+                         &u->session);
+    u->opened = (rc == GH_OK);
+
+    return (rc == GH_OK)       ? NGX_OK
+           : (rc == GH_DENIED) ? NGX_DECLINED
+                               : NGX_ERROR;
+}
+
+
+/* Another worker may have written it already. */
+
+static void
+update_touched(ngx_http_gatehouse_update_t *u)
+{
+    int64_t now = ngx_time();
+
+    if (!gh_session_touch_due(&u->session, &u->oidc->times, now)) {
+        u->entry->session.seen_at_s = u->session.seen_at_s;
+        update_end(u);
+        return;
+    }
+
+    update_write(u);
+}
+
+
+static void
+update_ask(ngx_http_gatehouse_update_t *u)
+{
+    const gh_provider_t *provider;
+
+    if (ngx_gatehouse_keys_metadata(u->gmcf->keys, &u->oidc->issuer.keys,
+                                    &provider, NULL)
+        != GH_OK)
+    {
+        update_fail(u, "the provider's metadata could not be had");
+        return;
+    }
+
+    u->fetch = update_post(u, provider);
+
+    if (u->fetch == NULL) {
+        update_fail(u, "no memory");
+        return;
+    }
+
+    u->fetch->handler = update_asked;
+    u->fetch->data = u;
+
+    if (ngx_gatehouse_fetch_start(u->gmcf->fetcher, u->fetch) != NGX_OK) {
+        ngx_gatehouse_fetch_destroy(u->fetch);
+        u->fetch = NULL;
+        update_fail(u, "the provider is not asked for the moment");
+    }
+}
+
+
+static ngx_gatehouse_fetch_t *
+update_post(ngx_http_gatehouse_update_t *u, const gh_provider_t *provider)
+{
+    ngx_http_gatehouse_grant_t grant;
+
+    ngx_memzero(&grant, sizeof(ngx_http_gatehouse_grant_t));
+    grant.refresh_token = u->session.refresh_token;
+
+    return ngx_http_gatehouse_oidc_grant(u->oidc, provider, &grant);
+}
+
+
+static void
+update_asked(ngx_gatehouse_fetch_t *f)
+{
+    ngx_http_gatehouse_update_t *u = f->data;
+
+    u->fetch = NULL;
+    update_answer(u, f);
+    ngx_gatehouse_fetch_destroy(f);
+}
+
+
+static void
+update_answer(ngx_http_gatehouse_update_t *u, const ngx_gatehouse_fetch_t *f)
+{
+    char room[65];
+    gh_rc_t rc;
+    gh_buf_t out = GH_BUF(room);
+    gh_str_t error, body;
+
+    if (f->rc != GH_OK) {
+        update_fail(u, "the provider could not be reached");
+        return;
+    }
+
+    body.data = f->body;
+    body.len = f->body_len;
+
+    rc = gh_oidc_reply_parse(f->status, body, false, &out, &u->reply, &error);
+
+    if (rc == GH_DENIED && gh_str_eq(error, GH_STR("invalid_grant"))) {
+        update_over(u, "the provider ended it");
+        return;
+    }
+
+    if (rc != GH_OK) {
+        update_fail(u, "the provider refused, or its answer is none");
+        return;
+    }
+
+    update_verify(u);
+}
+
+
+/* A new id_token must be of the same person and provider. */
+
+static void
+update_verify(void *data)
+{
+    gh_rc_t rc;
+    const char *what = "";
+    ngx_http_gatehouse_update_t *u = data;
+
+    rc = (u->reply.id_token.len != 0) ? update_id_token(u, &what) : GH_OK;
+
+    if (rc == GH_AGAIN) {
+        return;
+    }
+
+    if (rc == GH_UNAVAILABLE || rc == GH_NOMEM) {
+        update_fail(u, "the new id_token could not be verified");
+        return;
+    }
+
+    if (rc != GH_OK) {
+        update_over(u, what);
+        return;
+    }
+
+    u->replied = 1;
+    u->tries = 0;
+    update_write(u);
+}
+
+
+static gh_rc_t
+update_id_token(ngx_http_gatehouse_update_t *u, const char **what)
+{
+    gh_rc_t rc;
+    gh_jwt_t jwt;
+    json_t *claims;
+    gh_reason_t reason;
+    gh_id_token_rules_t rules;
+
+    ngx_memzero(&rules, sizeof(gh_id_token_rules_t));
+    rules.issuer = u->oidc->client.issuer;
+    rules.client_id = u->oidc->client.client_id;
+    rules.algs = u->oidc->issuer.policy.algs;
+    rules.skew_s = u->oidc->issuer.policy.skew_s;
+    rules.subject = u->session.sub;
+    rules.access_token = u->reply.access_token;
+
+    *what = "its id_token is malformed";
+    rc = gh_jwt_parse(u->reply.id_token, &jwt, &reason);
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    rc = gh_jwt_peek(&jwt, &claims, &reason);
+
+    if (rc == GH_OK) {
+        rc = gh_id_token_check(&jwt, claims, &rules, ngx_time(), what);
+        json_decref(claims);
+    }
+
+    if (rc == GH_OK) {
+        *what = "its id_token's signature is wrong";
+        u->keys_waiter.handler = update_verify;
+        u->keys_waiter.data = u;
+        rc = ngx_http_gatehouse_oidc_verify(u->gmcf, u->oidc, &jwt,
+                                            &u->keys_waiter);
+    }
+
+    gh_jwt_clear(&jwt);
+
+    return rc;
+}
+
+
+/* The provider says that this session is over, or answers for another. */
+
+static void
+update_over(ngx_http_gatehouse_update_t *u, const char *why)
+{
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "gatehouse: a session of provider \"%V\" ends at its "
+                  "refresh: %s",
+                  &u->oidc->name, why);
+
+    u->entry->refresh_after = (ngx_current_msec + UPDATE_RETRY_MS) | 1;
+    u->entry->ended = 1;
+    ngx_http_gatehouse_session_end(u->entry);
+    update_end(u);
+}
+
+
+static void
+update_write(ngx_http_gatehouse_update_t *u)
+{
+    uint8_t nonce[12];
+    gh_buf_t *out = &u->sealed;
+    gh_session_t s;
+    int64_t now = ngx_time();
+
+    s = u->session;
+    s.seen_at_s = now;
+
+    if (u->replied) {
+        s.access_token = u->reply.access_token;
+        s.expires_at_s =
+            u->reply.expires_in_s ? now + u->reply.expires_in_s : 0;
+        s.refreshed_at_s = now;
+
+        if (u->reply.refresh_token.len != 0) {
+            s.refresh_token = u->reply.refresh_token;
+        }
+
+        if (u->reply.id_token.len != 0) {
+            s.id_token = u->reply.id_token;
+        }
+    }
+
+    if (out->data == NULL) {
+        out->cap = GH_SESSION_BYTES_MAX + GH_SEAL_OVERHEAD;
+        out->data = ngx_alloc(out->cap, ngx_cycle->log);
+    }
+
+    out->len = 0;
+
+    if (out->data == NULL || RAND_bytes(nonce, sizeof(nonce)) != 1
+        || gh_session_seal(u->gmcf->secret, update_name(u), &s, nonce, out)
+               != GH_OK)
+    {
+        update_fail(u, "its record could not be made");
+        return;
+    }
+
+    update_store(u, NGX_GATEHOUSE_STORE_PUT, gh_buf_str(out), update_written);
+}
+
+
+/* What the provider gave cannot be had a second time: it is written in the
+ * end, over whatever moved meanwhile, unless the session is gone. */
+
+static void
+update_written(ngx_http_gatehouse_update_t *u)
+{
+    gh_rc_t rc = update_rc(u);
+
+    if (rc == GH_OK || !u->refresh) {
+
+        if (rc == GH_OK && u->refresh) {
+            ngx_http_gatehouse_session_renew(u->entry, gh_buf_str(&u->sealed));
+
+        } else if (rc == GH_OK) {
+            u->entry->session.seen_at_s = ngx_time();
+        }
+
+        update_end(u);
+        return;
+    }
+
+    if (++u->tries > UPDATE_TRIES) {
+        update_fail(u, "the store did not take it");
+        return;
+    }
+
+    if (rc == GH_CONFLICT) {
+        update_get(u);
+        return;
+    }
+
+    ngx_add_timer(&u->timer, UPDATE_POLL_MS * u->tries);
+}
