@@ -341,7 +341,7 @@ testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
 # Tests and measures; what these scripts need they build themselves.
 
 test:
-	@BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' t/run
+	@BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' GH_TEST_STORE='$(STORE)' t/run
 
 t: testing
 	t/run t
@@ -380,7 +380,8 @@ help:
 	@echo "make             the module and the tool, in $(BUILD)/"
 	@echo "make run         a gateway to try, with a key, a token and a service"
 	@echo "make test        all tests; SANITIZE=1 under ASan and UBSan,"
-	@echo "                 TESTS='t/apikey.t t/unit/test_gh_jwt.c' only these"
+	@echo "                 TESTS='t/apikey.t t/unit/test_gh_jwt.c' only these,"
+	@echo "                 STORE=test on the store that answers late"
 	@echo "make unit        unit tests only"
 	@echo "make t           t/*.t only"
 	@echo "make lint        the checks of the sources themselves"
