@@ -34,9 +34,6 @@ typedef struct {
 
 typedef struct ngx_gatehouse_keys_s ngx_gatehouse_keys_t;
 
-typedef ngx_gatehouse_waiter_t ngx_gatehouse_keys_waiter_t;
-#define ngx_gatehouse_keys_cancel ngx_gatehouse_waiter_cancel
-
 
 /* Reads the file or secret of a source; a message for nginx -t or NULL. */
 char *ngx_gatehouse_keys_load(ngx_conf_t *cf,
@@ -71,7 +68,7 @@ gh_rc_t ngx_gatehouse_keys_get(ngx_gatehouse_keys_t *keys,
 gh_rc_t ngx_gatehouse_keys_metadata(ngx_gatehouse_keys_t *keys,
                                     ngx_gatehouse_keys_source_t *source,
                                     const gh_provider_t **provider,
-                                    ngx_gatehouse_keys_waiter_t *waiter);
+                                    ngx_gatehouse_waiter_t *waiter);
 
 /*
  * A token named a kid that the set lacks. GH_AGAIN: a refresh was started or

@@ -14,9 +14,6 @@
 
 typedef struct ngx_gatehouse_quota_s ngx_gatehouse_quota_t;
 
-typedef ngx_gatehouse_waiter_t ngx_gatehouse_quota_waiter_t;
-#define ngx_gatehouse_quota_cancel ngx_gatehouse_waiter_cancel
-
 typedef struct {
     uint64_t hash;    /* of the cell: secret hash of limit, subject */
     gh_str_t limit;   /* its full name: plan and limit */
