@@ -1,11 +1,13 @@
 # The recipe for Debian's glewlwyd gives a provider that people log in at: a
 # code by PKCE, an id_token with groups, userinfo, refresh, logout.
 use Gatehouse::Test;
+use Gatehouse::Test::Browser;
 use Gatehouse::Test::Glewlwyd;
 use Gatehouse::Test::Login;
 use Gatehouse::Test::Party;
 
-my $back = 'https://localhost/callback';
+my $t    = Gatehouse::Test->new->start('location / { proxy_pass http://echo; }');
+my $back = 'http://localhost:' . $t->port . '/callback';
 my $op   = Gatehouse::Test::Glewlwyd->new(redirect_uri => $back);
 my $rp   = Gatehouse::Test::Party->new(
     issuer => $op->issuer, ca => $op->ca, secret => $op->secret,
@@ -49,11 +51,14 @@ isnt($next->json->{refresh_token}, $tokens->{refresh_token},
 isnt($rp->refresh($tokens->{refresh_token})->status, 200,
      'the old one is refused');
 
-# Bob is somebody else
-my $bob = Gatehouse::Test::Login->new(ca => $op->ca);
-$page = $op->login($bob, $rp->authorize_url, 'bob', %there);
-%answer = Gatehouse::Test::Page::decode_form($page->location // '');
+# Bob comes with a real browser, and runs all its scripts
+my $browser = Gatehouse::Test::Browser->new(trust => $op->certificate,
+                                            size => [ 1000, 900 ]);
+my $tab = $browser->tab->goto($rp->authorize_url);
+$op->login_in_tab($tab, 'bob')->wait_url(qr/^\Q$back/);
+%answer = Gatehouse::Test::Page::decode_form($tab->url);
 is("@{ $rp->verify($rp->tokens($answer{code})->{id_token})->{groups} }",
-   'staff', 'Bob is no admin');
+   'staff', 'Bob gets through with Chromium, and is no admin');
+$browser->stop;
 
 done_testing;

@@ -41,6 +41,10 @@ Its login page is a program of many scripts. This does what that program
 does (its API: password, then consent) for a L<Gatehouse::Test::Login> that
 was sent there by C<$url>, and goes on to where that leads.
 
+=item login_in_tab($tab, $name)
+
+the same by hand in a L<Gatehouse::Test::Tab> that has come to the login page.
+
 =item stop
 
 =back
@@ -152,6 +156,23 @@ sub login {
     $self->api($person, 'PUT', "auth/grant/$asked{client_id}", {
         scope => $asked{scope} });
     return $person->visit("$asked{callback_url}&g_continue", %visit);
+}
+
+
+# The same by hand in a real browser's tab that has come to the login page.
+sub login_in_tab {
+    my ($self, $tab, $name) = @_;
+    $tab->fill('#username', $name)->fill('#password', "demo-$name")
+        ->click('#loginbut')->wait_for('.btn-success');
+
+    # asked for consent, unless that was given before
+    my @boxes = grep { $tab->has("#grant-$_") } qw(profile email groups);
+    $tab->click("#grant-$_") for @boxes;
+    $tab->click('.carousel-item .btn-primary') if @boxes;
+    return $tab->wait_until(sub { !@boxes || $tab->text
+                                      !~ /on 'Grant access' to proceed/ },
+                            'the consent to be taken')
+               ->click('.btn-success');
 }
 
 
