@@ -86,6 +86,7 @@ sub slow  { return mk('GH_SANITIZE') ne '' || $ENV{GH_SLOW} ? 4 : 1 }
 #   policies => {} (members, or 'x.json' => document or text; 0: no line)
 #   store => 1        (or text for gatehouse_store; 0: no line)
 #   tls => 0          h2 => 1       status => 1      proxy => 1
+#   tls_names => []   names beside localhost, gw.test and *.gw.test
 #   decisions => 1    debug => 1    log_level => 'info'
 #   main, http, server => text for that level
 sub new {
@@ -207,7 +208,7 @@ sub prepare {
         $self->{backend} ||= Gatehouse::Test::Backend->new(
             program => "$BUILD/echo-backend",
             names => [ 'echo', @{ $self->{backends} } ]);
-        $self->make_certificates if $self->{tls};
+        $self->authority if $self->{tls};
     }
 
     @$self{ keys %part } = values %part;
@@ -217,12 +218,16 @@ sub prepare {
 }
 
 
-sub make_certificates {
+# The authority that vouches for the TLS port, made when first asked for.
+sub authority {
     my ($self) = @_;
+    return $self->{tls_ca} if $self->{tls_ca};
     require Gatehouse::Test::Tls;
     $self->{tls_ca}   = Gatehouse::Test::Tls->new("$self->{dir}/tls");
-    $self->{tls_pair} = [ $self->{tls_ca}->issue('localhost', '127.0.0.1') ];
-    return;
+    $self->{tls_pair} = [
+        $self->{tls_ca}->issue('localhost', '127.0.0.1', 'gw.test', '*.gw.test',
+                               @{ $self->{tls_names} || [] }) ];
+    return $self->{tls_ca};
 }
 
 
