@@ -50,7 +50,7 @@ static const member_t times[] = {
     { "created_at_s", offsetof(gh_session_t, created_at_s), true },
     { "seen_at_s", offsetof(gh_session_t, seen_at_s), true },
     { "expires_at_s", offsetof(gh_session_t, expires_at_s), true },
-    { "refreshed_at_s", offsetof(gh_session_t, refreshed_at_s), true },
+    { "fresh_at_s", offsetof(gh_session_t, refreshed_at_s), true },
 };
 
 #define N_STRINGS (sizeof(strings) / sizeof(strings[0]))

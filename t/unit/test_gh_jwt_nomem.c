@@ -5,90 +5,10 @@
  */
 
 #include "gh_test_jwt.h"
+#include "gh_test_scarce.h"
 
 #include <stdlib.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
-
-typedef gh_rc_t (*story_t)(void *arg);
-
-static size_t calls, fails_at;
-static bool json_is_scarce; /* jansson, too */
-
-
-static bool
-fails(void)
-{
-    return fails_at > 0 && ++calls == fails_at;
-}
-
-
-static void *
-scarce_malloc(size_t size, const char *file, int line)
-{
-    (void) file, (void) line;
-    return fails() ? NULL : malloc(size);
-}
-
-
-static void *
-scarce_realloc(void *p, size_t size, const char *file, int line)
-{
-    (void) file, (void) line;
-    return fails() ? NULL : realloc(p, size);
-}
-
-
-static void
-plain_free(void *p, const char *file, int line)
-{
-    (void) file, (void) line;
-    free(p);
-}
-
-
-static void *
-json_scarce_malloc(size_t size)
-{
-    return json_is_scarce && fails() ? NULL : malloc(size);
-}
-
-
-/*
- * Tells the story with the first, the second, ... allocation failing. Each
- * time it ends as it should, or with GH_NOMEM, or with what `also` says.
- */
-static void
-tell(story_t story, void *arg, gh_rc_t expected, gh_rc_t also)
-{
-    bool came = true;
-    size_t scarce = 0;
-
-    /* what is made once per process is made before */
-    assert_int_equal(story(arg), expected);
-
-    for (size_t n = 1; came; n++) {
-        calls = 0;
-        fails_at = n;
-        gh_rc_t rc = story(arg);
-        came = calls >= n;
-        fails_at = 0;
-
-        if (rc == GH_NOMEM) {
-            assert_true(came);
-            scarce++;
-
-        } else if (rc != expected && rc != also) {
-            fail_msg("allocation %zu: result %d, expected %d", n, (int) rc,
-                     (int) expected);
-        }
-
-        ERR_clear_error();
-    }
-
-    assert_true(scarce > 0);
-}
 
 
 typedef struct {
@@ -141,8 +61,8 @@ verify_under_scarcity(bool forged, gh_rc_t expected)
          * ED25519_verify() has one allocation whose failure looks like a
          * wrong signature.
          */
-        tell(verify, &v, expected,
-             algs[i] == GH_ALG_EDDSA ? GH_DENIED : expected);
+        gh_test_scarce(verify, &v, expected,
+                       algs[i] == GH_ALG_EDDSA ? GH_DENIED : expected);
         gh_jwt_clear(&v.jwt);
         gh_jwks_destroy(v.keys);
     }
@@ -199,7 +119,7 @@ no_good_key_is_left_out_of_its_set(void **state)
         gh_test_jwk(gh_test_key(GH_ALG_ES512), GH_ALG_NONE, "d"),
         gh_test_jwk(gh_test_key(GH_ALG_EDDSA), GH_ALG_NONE, "e"));
 
-    tell(parse_set, &text, GH_OK, GH_OK);
+    gh_test_scarce(parse_set, &text, GH_OK, GH_OK);
 }
 
 
@@ -229,7 +149,7 @@ a_file_is_read_whole_or_not_at_all(void **state)
         assert_int_equal(PEM_write_bio_PUBKEY(bio, gh_test_key(kinds[i])), 1);
         gh_str_t pem = { NULL, (size_t) BIO_get_mem_data(bio, &data) };
         pem.data = data;
-        tell(read_file, &pem, GH_OK, GH_INVALID);
+        gh_test_scarce(read_file, &pem, GH_OK, GH_INVALID);
         BIO_free(bio);
     }
 }
@@ -264,9 +184,9 @@ a_good_token_is_not_called_malformed(void **state)
         gh_test_token(GH_ALG_ES256, "{\"alg\":\"ES256\",\"kid\":\"k1\"}",
                       "{\"a\":[1,2.5,\"x\",{\"b\":null}],\"aud\":[\"x\"]}");
 
-    json_is_scarce = true;
-    tell(read_token, &token, GH_OK, GH_OK);
-    json_is_scarce = false;
+    gh_test_json_is_scarce(true);
+    gh_test_scarce(read_token, &token, GH_OK, GH_OK);
+    gh_test_json_is_scarce(false);
 }
 
 
@@ -292,7 +212,7 @@ a_token_is_signed_whole_or_not_at_all(void **state)
     for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
         gh_alg_t alg = algs[i];
 
-        tell(sign, &alg, GH_OK, GH_INVALID);
+        gh_test_scarce(sign, &alg, GH_OK, GH_INVALID);
     }
 }
 
@@ -309,13 +229,9 @@ main(void)
         cmocka_unit_test(a_token_is_signed_whole_or_not_at_all),
     };
 
-    /* before anything of theirs allocates */
-    if (CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc, plain_free)
-        != 1) {
+    if (!gh_test_scarce_begin()) {
         return 1;
     }
-
-    json_set_alloc_funcs(json_scarce_malloc, free);
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,22 +193,22 @@ a_record_of_another_make_counts_as_absent(void **state)
         "[]\n{}",
         "{\"v\":2,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"e\",\"created_at_s\":1,\"seen_at_s\":1,"
-        "\"expires_at_s\":1,\"refreshed_at_s\":1}\n{}",
+        "\"expires_at_s\":1,\"fresh_at_s\":1}\n{}",
         "{\"v\":1,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"\",\"created_at_s\":1,\"seen_at_s\":1,"
-        "\"expires_at_s\":1,\"refreshed_at_s\":1}\n{}",
+        "\"expires_at_s\":1,\"fresh_at_s\":1}\n{}",
         "{\"v\":1,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"e\",\"sid\":1,\"created_at_s\":1,"
-        "\"seen_at_s\":1,\"expires_at_s\":1,\"refreshed_at_s\":1}\n{}",
+        "\"seen_at_s\":1,\"expires_at_s\":1,\"fresh_at_s\":1}\n{}",
         "{\"v\":1,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"e\",\"created_at_s\":-1,\"seen_at_s\":1,"
-        "\"expires_at_s\":1,\"refreshed_at_s\":1}\n{}",
+        "\"expires_at_s\":1,\"fresh_at_s\":1}\n{}",
         "{\"v\":1,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"e\",\"created_at_s\":1,\"seen_at_s\":1,"
-        "\"expires_at_s\":1,\"refreshed_at_s\":1}\n[]",
+        "\"expires_at_s\":1,\"fresh_at_s\":1}\n[]",
         "{\"v\":1,\"provider\":\"a\",\"issuer\":\"b\",\"client_id\":\"c\","
         "\"host\":\"d\",\"sub\":\"e\",\"created_at_s\":1,\"seen_at_s\":1,"
-        "\"expires_at_s\":1,\"refreshed_at_s\":1}",
+        "\"expires_at_s\":1,\"fresh_at_s\":1}",
     };
     gh_secret_t secret = secret_of(ROOT, NULL);
 
