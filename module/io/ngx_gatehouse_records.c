@@ -33,6 +33,8 @@ struct ngx_gatehouse_records_s {
 
     ngx_queue_t followers;
     uint64_t hits, fetches, silent;
+    uint64_t version;  /* of what credentials depend on */
+    unsigned ends : 1; /* one of these has an end that no line tells */
 };
 
 
@@ -46,6 +48,7 @@ static void records_fill(record_t *r);
 static void records_wake_waiters(ngx_gatehouse_records_t *rec, record_t *r);
 static void records_wake(ngx_event_t *ev);
 static void records_follow(void *data, const gh_store_change_t *line);
+static ngx_uint_t records_of_credentials(gh_kind_t kind);
 
 
 ngx_gatehouse_records_t *
@@ -60,6 +63,7 @@ ngx_gatehouse_records_create(ngx_cycle_t *cycle, ngx_gatehouse_store_t *store,
     }
 
     rec->store = store;
+    rec->version = 1;
     rec->log = cycle->log;
     rec->stale = stale;
 
@@ -282,6 +286,10 @@ records_fill(record_t *r)
     r->loaded_at = ngx_current_msec;
     r->stamp = ++rec->stamp;
 
+    if (r->expires_at_s != 0 && records_of_credentials(r->kind)) {
+        rec->ends = 1;
+    }
+
     records_wake_waiters(rec, r);
     ngx_gatehouse_record_settle(r, state);
 
@@ -343,6 +351,32 @@ ngx_gatehouse_records_subscribe(ngx_gatehouse_records_t *rec,
 }
 
 
+uint64_t
+ngx_gatehouse_records_version(ngx_gatehouse_records_t *rec)
+{
+    return (rec->ends || ngx_gatehouse_store_age(rec->store) > RECORDS_HEARD)
+               ? 0
+               : rec->version;
+}
+
+
+static ngx_uint_t
+records_of_credentials(gh_kind_t kind)
+{
+    switch (kind) {
+
+    case GH_KIND_KEY:
+    case GH_KIND_KEY_HASH:
+    case GH_KIND_REVOKED:
+    case GH_KIND_SUSPENDED:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 static void
 records_follow(void *data, const gh_store_change_t *line)
 {
@@ -356,6 +390,10 @@ records_follow(void *data, const gh_store_change_t *line)
     } else {
         ngx_gatehouse_records_table_forget(&rec->table, line->kind,
                                            line->name_hash);
+    }
+
+    if (line == NULL || records_of_credentials(line->kind)) {
+        rec->version++;
     }
 
     for (q = ngx_queue_head(&rec->followers);

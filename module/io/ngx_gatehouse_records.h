@@ -54,6 +54,14 @@ gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                                   uint64_t *stamp,
                                   ngx_gatehouse_waiter_t *waiter);
 
+/*
+ * The same number as long as no key, revocation or suspension can have
+ * changed: what records_get said of them before still holds, so that a
+ * cache need not ask. 0: ask (the store was not heard of lately, or one of
+ * these records ends by itself).
+ */
+uint64_t ngx_gatehouse_records_version(ngx_gatehouse_records_t *rec);
+
 /* Called after each applied line of the change log, for caches derived from
  * records (weights); line NULL: drop all. */
 ngx_int_t ngx_gatehouse_records_subscribe(ngx_gatehouse_records_t *rec,
