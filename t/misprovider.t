@@ -1,6 +1,6 @@
 # The misbehaving provider behaves until it is told not to, and each of its
 # switches does what its line in the table says.
-use Gatehouse::Test;
+use Gatehouse::Test timeout => 400;
 use Gatehouse::Test::Login;
 use Gatehouse::Test::Misprovider;
 use Gatehouse::Test::Party;
@@ -272,9 +272,64 @@ for my $kind (qw(self_signed expired not_yet wrong_name other_ca
 $tls->stop->start(tls => 'good');
 ok($asks->metadata, 'and a good one');
 
+# Other providers' clothes
+my %group = (auth0 => sub { $_[0]{'https://app.example/groups'}[0] },
+    entra => sub { $_[0]{groups}[0] }, google => sub { $_[0]{hd} },
+    keycloak => sub { $_[0]{realm_access}{roles}[3] },
+    okta => sub { $_[0]{groups}[1] });
+my %says = (auth0 => 'staff', google => 'example.com', keycloak => 'admin',
+    entra => '6c1a4b7e-0d55-4a0c-9a42-1f7f3e0a9b01', okta => 'staff');
+
+for my $name (Gatehouse::Test::Misprovider::Fixture::names()) {
+    my $worn = Gatehouse::Test::Misprovider->new(tls => 0, fixture => $name);
+    my $asks = Gatehouse::Test::Party->new(
+        issuer => $worn->issuer, secret => $worn->secret,
+        redirect_uri => $back);
+    my $who = Gatehouse::Test::Login->new;
+    my $got = eval { $asks->tokens($asks->code($who, 'alice')->{code}) };
+    my $claims = eval { $asks->verify($got->{id_token}) } || { error => $@ };
+    my %model = map { $_ => Gatehouse::Test::Misprovider::Fixture::read_file(
+                                $name, $_) } qw(discovery id_token token jwk);
+
+    is(eval { $group{$name}->($claims) }, $says{$name},
+       "$name: a login with its claims") or diag($@, explain($claims));
+    is(join(' ', sort keys %{ $asks->metadata }),
+       join(' ', sort keys %{ $model{discovery} }), "$name: its metadata");
+    is(join(' ', sort keys %$claims),
+       join(' ', sort keys %{ $model{id_token} }), "$name: its claims");
+    is(join(' ', sort keys %$got), join(' ', sort keys %{ $model{token} }),
+       "$name: its answer");
+    is(join(' ', sort keys %{ $asks->jwks->{keys}[0] }),
+       join(' ', sort keys %{ $model{jwk} }), "$name: its keys");
+    is($asks->userinfo($got->{access_token})->json->{sub}, $claims->{sub},
+       "$name: its userinfo");
+}
+
 my $list = Gatehouse::Test::Misprovider::Switches::list();
 is((() = $list =~ /\[[^\]\n]+\]$/mg), (() = $list =~ /^  \S/mg),
    'each switch names its row');
+
+# every module of the plans that a switch can play, and what needs none: the
+# plain login above, or something that is the gateway's own
+my @modules = qw(invalid-iss missing-sub invalid-aud missing-aud missing-iat
+    kid-absent-single-jwks kid-absent-multiple-jwks idtoken-sig-none
+    invalid-sig-rs256 invalid-sig-es256 invalid-sig-hs256 userinfo-invalid-sub
+    nonce-invalid nonce-unless-code-flow scope-userinfo-claims
+    client-secret-basic invalid-chash invalid-athash missing-athash
+    discovery-openid-config discovery-jwks-uri-keys discovery-issuer-mismatch
+    signing-key-rotation-just-before-signing signing-key-rotation
+    userinfo-signed mtls-endpoint-aliases aggregated-claims distributed-claims
+    form-post-error refresh-token refresh-token-invalid-issuer
+    refresh-token-invalid-sub rp-init-logout-other-state
+    rp-init-logout-no-state alg-none no-event with-nonce wrong-alg wrong-aud
+    wrong-event wrong-iss invalid-secondary-aud invalid-null-alg
+    invalid-alternate-alg invalid-expired-exp invalid-missing-exp
+    invalid-missing-iss valid-aud-as-array invalid-missing-nonce
+    invalid-authorization-response-iss remove-authorization-response-iss
+    invalid-state missing-state token-endpoint-response-without-expires_in
+    token-type-case-insensitivity);
+is(join(' ', grep { $list !~ /\[[^\]\n]*\b\Q$_\E\b/ } @modules), '',
+   'every module of the plans has a switch');
 ok(!eval { $op->misbehave(nonsense => 1) }, 'an unknown switch is refused');
 
 done_testing;

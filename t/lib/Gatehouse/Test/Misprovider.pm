@@ -11,6 +11,7 @@ use POSIX ();
 use Time::HiRes qw(time);
 
 use Gatehouse::Test::Login;
+use Gatehouse::Test::Misprovider::Fixture;
 use Gatehouse::Test::Misprovider::Server;
 use Gatehouse::Test::Misprovider::State;
 use Gatehouse::Test::Misprovider::Switches;
@@ -48,7 +49,9 @@ C<tls> (1: https with an authority of its own; 0; or a kind of certificate,
 see below), C<alg> (RS256), C<path> of the issuer (such as /realms/staff),
 C<client_id> (gatehouse), C<client_secret>, C<auth> (basic post jwt; undef for
 any), C<client_jwk>, C<redirect_uris> (undef for any), C<lifetime> (300, of
-access tokens), C<id_lifetime> (300), C<claims>.
+access tokens), C<id_lifetime> (300), C<claims>. C<fixture> dresses it up as
+a provider of F<t/fixtures/oidc> (keycloak, entra, google, okta, auth0): its
+discovery document, paths, claims and answers.
 
 =item issuer, port, ca, certificate, secret, secret_file
 
@@ -113,14 +116,23 @@ sub new {
     my $port = Gatehouse::Test::Ports::free_port();
     my $path = delete $arg{path} // '';
     my $alg  = delete $arg{alg} // 'RS256';
+    my $scheme = $tls ? 'https' : 'http';
+    my $worn = delete $arg{fixture};
+
+    if (defined $worn) {
+        $worn = Gatehouse::Test::Misprovider::Fixture::dress(
+            $worn, $scheme, $port);
+        $arg{claims} ||= $worn->{claims};
+        $path = $worn->{path};
+    }
 
     chmod 0755, $dir;
     my $self = bless {
         dir => $dir, port => $port, tls => $tls,
         store => Gatehouse::Test::Misprovider::State->new($dir),
         keys => [ Gatehouse::Test::Token->new(alg => $alg) ],
-        option => {
-            issuer => ($tls ? 'https' : 'http') . "://localhost:$port$path",
+        decoy => {}, option => {
+            issuer => "$scheme://localhost:$port$path", fixture => $worn,
             path => $path, client_id => 'gatehouse', auth => undef,
             client_secret => Gatehouse::Test::Party::fresh(),
             redirect_uris => [], lifetime => 300, id_lifetime => 300,
@@ -128,7 +140,6 @@ sub new {
         },
     }, $class;
 
-    $self->{decoy} = Gatehouse::Test::Token->new(alg => $alg);
     $self->{authority} = Gatehouse::Test::Tls->new("$dir/tls") if $tls;
     Gatehouse::Test::Misprovider::State::write_file(
         "$dir/secret", $self->secret);
@@ -202,11 +213,22 @@ sub rotate {
 }
 
 
+# A key of the same kind that is in no set; made when something is switched on
+sub decoy {
+    my ($self) = @_;
+    my $alg = $self->key->alg;
+
+    return if !%{ $self->{option}{switches} };
+    return $self->{decoy}{$alg} //= Gatehouse::Test::Misprovider::State::freeze(
+        Gatehouse::Test::Token->new(alg => $alg));
+}
+
+
 sub save {
     my ($self) = @_;
     my $freeze = \&Gatehouse::Test::Misprovider::State::freeze;
     $self->{store}->save(
-        %{ $self->{option} }, decoy => $freeze->($self->{decoy}),
+        %{ $self->{option} }, decoy => scalar $self->decoy,
         keys => [ map { $freeze->($_) } $self->keys ],
         spare => $self->{spare} && $freeze->($self->{spare}));
     return $self;

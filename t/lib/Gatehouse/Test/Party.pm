@@ -91,7 +91,8 @@ sub fetch {
 
 sub metadata {
     my ($self) = @_;
-    return $self->fetch("$self->{issuer}/.well-known/openid-configuration");
+    my $issuer = $self->{issuer} =~ s{/\z}{}r;
+    return $self->fetch("$issuer/.well-known/openid-configuration");
 }
 
 

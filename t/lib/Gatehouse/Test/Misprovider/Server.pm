@@ -126,7 +126,9 @@ sub answer {
     my ($client, $state, $request) = @_;
     $state->load;
     my $base  = $state->{path};
-    my $route = $ROUTE{ $request->{path} =~ s/\A\Q$base\E//r } // '';
+    my $route = ($state->{fixture}
+                 ? $state->{fixture}{routes}{ $request->{path} }
+                 : $ROUTE{ $request->{path} =~ s/\A\Q$base\E//r }) // '';
 
     $request->{route} = $route;
     $request->{query_pairs} = [ Gatehouse::Test::Page::decode_form(
@@ -178,8 +180,10 @@ sub context {
 sub do_discovery {
     my ($state) = @_;
     my $issuer = $state->{issuer};
+    my $worn   = $state->{fixture} && $state->{fixture}{metadata};
 
-    return json(Gatehouse::Test::Misprovider::Switches::apply('metadata', {
+    return json(Gatehouse::Test::Misprovider::Switches::apply('metadata',
+                                                              $worn || {
         issuer => $issuer, jwks_uri => "$issuer/keys",
         authorization_endpoint => "$issuer/authorize",
         token_endpoint => "$issuer/token",
@@ -211,6 +215,7 @@ sub do_keys {
     Gatehouse::Test::Misprovider::Switches::apply('set', $set,
                                                   context($state));
     for my $jwk (grep { ref $_ eq 'HASH' } @$set) {
+        $state->dress_key($jwk);
         delete $jwk->{kid} if !defined $jwk->{kid};
     }
     return json({ keys => $set });
@@ -238,10 +243,10 @@ sub do_authorize {
     my $code = Gatehouse::Test::Party::fresh();
     $state->put('codes', $code, { %asked, at => time,
                                   sub => $state->{claims}{sub} });
-    my $back = [ code => $code, state => $asked{state},
-                 iss => $state->{issuer} ];
-    Gatehouse::Test::Misprovider::Switches::put(
-        $back, state => undef) if !defined $asked{state};
+    my $back = [ code => $code, state => $asked{state} ];
+    push @$back, iss => $state->{issuer}
+        if !$state->{fixture} || $state->{fixture}{metadata}
+               {authorization_response_iss_parameter_supported};
     Gatehouse::Test::Misprovider::Switches::apply('answer', $back,
                                                   context($state));
     return way_back($state, $asked{redirect_uri}, $back);
@@ -364,16 +369,21 @@ sub issue {
     my ($state, $grant, %more) = @_;
     my $context = context($state, %more, grant => $grant);
     my ($access, $refresh) = map { Gatehouse::Test::Party::fresh() } 1, 2;
+    my $worn = $state->{fixture} || {};
 
     $state->put('access', $access, { sub => $grant->{sub} });
     $state->put('refresh', $refresh, $grant);
 
-    return json(Gatehouse::Test::Misprovider::Switches::apply('tokens', {
+    my $tokens = {
         access_token => $access, token_type => 'Bearer',
         refresh_token => $refresh, expires_in => $state->{lifetime},
         scope => $grant->{scope},
         id_token => $state->id_token($context, $access),
-    }, $context));
+        %{ $worn->{tokens} || {} },
+    };
+    delete @$tokens{ @{ $worn->{no_tokens} || [] } };
+    return json(Gatehouse::Test::Misprovider::Switches::apply(
+        'tokens', $tokens, $context));
 }
 
 
@@ -388,7 +398,8 @@ sub do_userinfo {
              headers => "WWW-Authenticate: Bearer error=invalid_token\r\n" }
         if !$known;
     my $claims = Gatehouse::Test::Misprovider::Switches::apply('userinfo',
-        { %{ $state->{claims} }, sub => $known->{sub} }, context($state));
+        { %{ ($state->{fixture} || {})->{userinfo} || $state->{claims} },
+          sub => $known->{sub} }, context($state));
     return json($claims) if !grep { /^userinfo_signed/ } keys %$on;
 
     my %jwt = (%$claims, iss => $state->{issuer}, aud => $state->{client_id});

@@ -135,7 +135,7 @@ sub freeze {
 }
 
 
-sub decoy { return thaw($_[0]{decoy}) }
+sub decoy { return $_[0]{decoy} && thaw($_[0]{decoy}) }
 
 # The key that signs; a spare one at the first signature, if so switched
 sub signer {
@@ -153,6 +153,20 @@ sub published {
         if exists $self->{switches}{rotate_at_signing}
            && -e "$self->{dir}/spare-used";
     return map { thaw($_) } @keys;
+}
+
+
+# A published key with the members that its model has, and no others
+sub dress_key {
+    my ($self, $jwk) = @_;
+    my $model = ($self->{fixture} || return)->{jwk};
+
+    delete @$jwk{ grep { !exists $model->{$_} } keys %$jwk };
+    for my $name (grep { !exists $jwk->{$_} } keys %$model) {
+        $jwk->{$name} = $model->{$name} =~ /^https:/ ? $self->{issuer}
+                                                     : $model->{$name};
+    }
+    return;
 }
 
 
@@ -178,6 +192,12 @@ sub id_token {
         nonce => $grant->{nonce},
         at_hash => encode_base64url(substr $hash, 0, length($hash) / 2),
     };
+
+    if (my $worn = $self->{fixture}) {
+        delete @$claims{ @{ $worn->{no_claims} } };
+        $claims->{azp} = $grant->{client_id} if $worn->{azp};
+        $claims->{nbf} = $now if !grep { $_ eq 'nbf' } @{ $worn->{no_claims} };
+    }
 
     my $name = 'Gatehouse::Test::Misprovider::Switches';
     $context->{hmac} = $self->hmac;
