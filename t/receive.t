@@ -73,6 +73,12 @@ EOH
         proxy_set_header        Upgrade    $http_upgrade;
         proxy_pass              http://echo;
     }
+    location /adds/ {
+        gatehouse_authenticate  off;
+        proxy_set_header        X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header        X-Copy          "<$http_x_forwarded_for>";
+        proxy_pass              http://echo;
+    }
     location /accel/ {
         gatehouse_authenticate  api_key;
         proxy_pass              http://echo;
@@ -219,6 +225,12 @@ for my $from ('127.0.0.1', '127.0.0.9') {
        $from eq '127.0.0.9' ? 'A11: a trusted proxy says who it forwards'
                             : 'A11: anybody else does not');
 }
+
+my $adds = $t->get('/adds/', headers => [
+    'X-Forwarded-For' => '10.6.6.6', 'X-Forwarded-For' => '10.7.7.7' ])
+    ->received;
+is($adds->header('X-Forwarded-For') . ' ' . $adds->header('X-Copy'),
+   '127.0.0.1 <>', 'A11: nor do variables of nginx remember what was sent');
 
 # A12, B23: a redirect by the service keeps the caller, and asks the rules of
 # where it leads
