@@ -5,12 +5,12 @@
 
 #include "gh_form.h"
 
+#include "gh_target_bytes.h"
 #include "gh_utf8.h"
 
 
 static gh_rc_t add_item(gh_str_t item, gh_buf_t *room, gh_form_t *out);
 static gh_rc_t decode(gh_str_t text, gh_buf_t *room, gh_str_t *out);
-static int hex_value(char c);
 static bool stays(char c);
 
 
@@ -76,14 +76,13 @@ decode(gh_str_t text, gh_buf_t *room, gh_str_t *out)
             c = ' ';
 
         } else if (c == '%') {
-            int high = i + 1 < text.len ? hex_value(text.data[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.data[i + 2]) : -1;
+            int escaped = gh_path_escaped(text.data + i, text.data + text.len);
 
-            if (high < 0 || low < 0) {
+            if (escaped < 0) {
                 return GH_INVALID;
             }
 
-            c = (char) (unsigned char) (high * 16 + low);
+            c = (char) (unsigned char) escaped;
             i += 2;
         }
 
@@ -99,19 +98,6 @@ decode(gh_str_t text, gh_buf_t *room, gh_str_t *out)
     }
 
     return gh_utf8_valid(*out) ? GH_OK : GH_INVALID;
-}
-
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c = (char) (c | 0x20);
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 

@@ -6,12 +6,13 @@
 
 #include "gh_login.h"
 
+#include "gh_target_bytes.h"
+
 
 static bool is_plain(gh_str_t text);
 static bool has_dots(gh_str_t path);
 static bool is_dots(gh_str_t segment);
 static bool head_is_plain(gh_str_t path);
-static int hex_value(char c);
 static bool host_is_plain(gh_str_t host);
 
 
@@ -67,29 +68,9 @@ head_is_plain(gh_str_t path)
         return path.data[1] != '/';
     }
 
-    int high = path.len > 2 ? hex_value(path.data[2]) : -1;
-    int low = path.len > 3 ? hex_value(path.data[3]) : -1;
-
-    if (high < 0 || low < 0) {
-        return false;
-    }
-
-    int c = high * 16 + low;
+    int c = gh_path_escaped(path.data + 1, path.data + path.len);
 
     return c > ' ' && c <= '~' && c != '/' && c != '\\' && c != '%';
-}
-
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c = (char) (c | 0x20);
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 
