@@ -336,6 +336,8 @@ benching: module tool $(NGX_TEST) $(BENCH_PROGRAMS)
 testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
          $(BUILD)/load
 	@! test -x t/lib/store-probe/build || t/lib/store-probe/build
+	@auto/provider $(BUILD)/provider \
+	    || echo "stories that log in will fail" >&2
 
 
 # Tests and measures; what these scripts need they build themselves.
