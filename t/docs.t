@@ -238,12 +238,12 @@ sub nginx_test {
     my ($conf) = @_;
 
     $t->file('docs.conf', $conf);
-    my ($status, undef, $err) = Gatehouse::Test::run(
-        $t->{binary}, '-t', '-q', '-p', $dir, '-c', "$dir/docs.conf", '-e',
-        'stderr', '-g', 'error_log stderr warn;');
+    my ($said, $status) = Gatehouse::Test::Nginx->new(
+        binary => $t->{binary}, dir => $dir, conf => "$dir/docs.conf")->check;
+    unlink "$dir/logs/start.log";
     return '' if $status == 0;
-    my ($first) = $err =~ /\[emerg\] (?:\d+#\d+: )?(.*)/;
-    return $first // $err;
+    my ($first) = $said =~ /\[emerg\] (?:\d+#\d+: )?(.*)/;
+    return $first // $said;
 }
 
 
