@@ -21,9 +21,11 @@ my @in_location = (
     [ 'gatehouse_authenticate off api_key;',
       '"off" stands alone: it makes the location public' ],
     [ 'gatehouse_authenticate optional;',
-      'names no method: add api_key or token=ISSUER, or write' ],
+      'names no method: add oidc=PROVIDER, api_key, token=ISSUER or signature, '
+      . 'or write' ],
     [ 'gatehouse_authenticate key;',
-      'unknown method "key" in gatehouse_authenticate; methods are: api_key' ],
+      'unknown method "key" in gatehouse_authenticate; methods are: '
+      . 'oidc=PROVIDER, api_key' ],
     [ 'gatehouse_authenticate token;',
       'unknown method "token" in gatehouse_authenticate; methods are:' ],
     [ 'gatehouse_authenticate api_key api_key;', '"api_key" is named twice' ],

@@ -47,6 +47,11 @@ typedef struct ngx_http_gatehouse_sessions_s ngx_http_gatehouse_sessions_t;
 typedef struct ngx_http_gatehouse_update_s ngx_http_gatehouse_update_t;
 typedef struct ngx_http_gatehouse_tokens_s ngx_http_gatehouse_tokens_t;
 typedef struct ngx_http_gatehouse_known_key_s ngx_http_gatehouse_known_key_t;
+typedef struct ngx_http_gatehouse_signature_s ngx_http_gatehouse_signature_t;
+typedef struct ngx_http_gatehouse_signature_conf_s
+    ngx_http_gatehouse_signature_conf_t;
+typedef struct ngx_http_gatehouse_signature_keys_s
+    ngx_http_gatehouse_signature_keys_t;
 typedef struct ngx_http_gatehouse_token_entry_s
     ngx_http_gatehouse_token_entry_t;
 
@@ -77,7 +82,8 @@ typedef struct {
     ngx_http_gatehouse_oidc_t *oidc; /* the provider of method oidc */
     unsigned off : 1;
     unsigned optional : 1;
-    unsigned api_key : 1; /* is one of the methods */
+    unsigned api_key : 1;   /* is one of the methods */
+    unsigned signature : 1; /* so is this */
 } ngx_http_gatehouse_authenticate_t;
 
 /* gatehouse_limit name=... or plan */
@@ -115,6 +121,7 @@ typedef struct {
     uint64_t subject; /* hash of its id, for counters */
     ngx_http_gatehouse_sent_t sent[NGX_HTTP_GATEHOUSE_SENT];
     ngx_uint_t n_sent;
+    gh_str_t who[2]; /* in decision lines: text, JSON */
 } ngx_http_gatehouse_known_t;
 
 /* A verified token that a worker remembers, and the principal it makes. */
@@ -164,8 +171,10 @@ typedef struct {
     ngx_array_t *default_headers;     /* header_t */
     ngx_http_upstream_srv_conf_t *router;
     ngx_http_upstream_main_conf_t *umcf;
-    ngx_int_t request_id_index; /* of $request_id */
-    unsigned used : 1;          /* any directive of ours
+    ngx_http_gatehouse_signature_conf_t *signature; /* the defaults */
+    time_t signature_skew_s, signature_ahead_s; /* widest of any location */
+    ngx_int_t request_id_index;                 /* of $request_id */
+    unsigned used : 1;                          /* any directive of ours
                                                        that needs a worker's
                                                        rooms */
     unsigned store_set : 1;
@@ -182,6 +191,7 @@ typedef struct {
     ngx_http_gatehouse_tokens_t *tokens;
     ngx_http_gatehouse_sessions_t *sessions;
     ngx_http_gatehouse_known_key_t **known_keys;
+    ngx_http_gatehouse_signature_keys_t *signature_keys;
     u_char ids[NGX_HTTP_GATEHOUSE_IDS][NGX_HTTP_GATEHOUSE_ID_LEN];
     ngx_uint_t ids_left;
     gh_sipkey_t sip; /* secret, of its own tables */
@@ -214,7 +224,8 @@ typedef struct {
     ngx_flag_t bad_credentials_off;
     ngx_http_complex_value_t *service;
     ngx_str_t api_key_header;
-    ngx_str_t api_key_query;        /* empty: not looked at */
+    ngx_str_t api_key_query; /* empty: not looked at */
+    ngx_http_gatehouse_signature_conf_t *signature;
     gh_target_flags_t target_allow; /* NGX_CONF_UNSET_UINT */
     ngx_uint_t target_allow_set;
     ngx_array_t *headers; /* header_t */
@@ -319,6 +330,7 @@ typedef struct {
     const gh_image_consumer_t *consumer; /* it is this one; may be NULL */
     ngx_http_gatehouse_known_t *known;   /* held; its strings may be used */
     ngx_http_gatehouse_authenticate_t *authenticated_by;
+    ngx_http_gatehouse_signature_t *signature;   /* verified, or NULL */
     ngx_http_gatehouse_token_entry_t *token;     /* held */
     ngx_http_gatehouse_session_entry_t *session; /* held */
     ngx_http_gatehouse_login_t login;
@@ -344,7 +356,8 @@ typedef struct {
     /* what it came to */
     gh_reason_t reason;
     ngx_http_gatehouse_authenticate_t *refused_by;
-    gh_reason_t refused; /* by an earlier pass, and not withdrawn */
+    ngx_str_t accept_signature; /* of a refusal, or empty */
+    gh_reason_t refused;        /* by an earlier pass, and not withdrawn */
     uint64_t duration_us;
     gh_buf_t body; /* of a refusal */
     ngx_uint_t keys_tries;
@@ -420,6 +433,7 @@ ngx_int_t ngx_http_gatehouse_apikey(ngx_http_gatehouse_request_t *gr,
                                     ngx_str_t *text);
 ngx_int_t ngx_http_gatehouse_token(ngx_http_gatehouse_request_t *gr,
                                    ngx_str_t *text);
+ngx_int_t ngx_http_gatehouse_signature(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_authorize(ngx_http_gatehouse_request_t *gr);
 const gh_image_plan_t *ngx_http_gatehouse_plan(
     ngx_http_gatehouse_request_t *gr);
@@ -561,6 +575,15 @@ ngx_http_gatehouse_known_t *ngx_http_gatehouse_known(
     ngx_http_gatehouse_request_t *gr);
 ngx_http_gatehouse_sent_t *ngx_http_gatehouse_known_headers(
     ngx_http_gatehouse_known_t *known, ngx_array_t *headers);
+/* message signatures, see ..._signature.c */
+ngx_uint_t ngx_http_gatehouse_signature_holds(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_loc_conf_t *glcf);
+void ngx_http_gatehouse_signature_wanted(ngx_http_gatehouse_request_t *gr,
+                                         ngx_http_gatehouse_loc_conf_t *glcf);
+ngx_int_t ngx_http_gatehouse_signature_open(
+    ngx_cycle_t *cycle, ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_signature_close(ngx_http_gatehouse_main_conf_t *gmcf);
+void ngx_http_gatehouse_signature_init(void);
 /* How many query arguments have that name; *value is the last one's. */
 ngx_uint_t ngx_http_gatehouse_argument(ngx_str_t args, ngx_str_t *name,
                                        ngx_str_t *value);
@@ -647,6 +670,11 @@ char *ngx_http_gatehouse_set_service(ngx_conf_t *cf, ngx_command_t *cmd,
                                      void *conf);
 char *ngx_http_gatehouse_set_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
                                      void *conf);
+char *ngx_http_gatehouse_set_signature(ngx_conf_t *cf, ngx_command_t *cmd,
+                                       void *conf);
+char *ngx_http_gatehouse_merge_signature(ngx_conf_t *cf,
+                                         ngx_http_gatehouse_loc_conf_t *prev,
+                                         ngx_http_gatehouse_loc_conf_t *conf);
 char *ngx_http_gatehouse_set_principal_headers(ngx_conf_t *cf,
                                                ngx_command_t *cmd, void *conf);
 char *ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -413,6 +413,18 @@ ngx_http_gatehouse_answer_challenge(ngx_http_gatehouse_request_t *gr)
             ngx_str_set(&value, "ApiKey realm=\"gatehouse\"");
         }
 
+        if (auth->methods[i] == GH_METHOD_SIGNATURE) {
+
+            ngx_str_set(&value, "Signature realm=\"gatehouse\"");
+
+            if (ngx_http_gatehouse_answer_add(gr->request, "Accept-Signature",
+                                              16, &gr->accept_signature)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
         if (ngx_http_gatehouse_answer_add(gr->request, "WWW-Authenticate", 16,
                                           &value)
             != NGX_OK)

@@ -12,7 +12,7 @@ typedef struct {
     ngx_table_elt_t *authorization;
     ngx_table_elt_t *key_header;
     ngx_str_t key_argument;
-    ngx_uint_t n_authorization, n_keys;
+    ngx_uint_t n_authorization, n_keys, n_signatures;
     ngx_str_t bearer; /* after the scheme */
     unsigned has_bearer : 1;
 } ngx_http_gatehouse_credentials_t;
@@ -57,6 +57,7 @@ ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr)
 
     if (gr->authenticated_by != NULL
         && gr->principal.type != GH_PRINCIPAL_ANONYMOUS
+        && ngx_http_gatehouse_signature_holds(gr, glcf)
         && ngx_http_gatehouse_same_methods(gr->authenticated_by, auth))
     {
         /* verified under another location of equal methods */
@@ -179,6 +180,10 @@ ngx_http_gatehouse_authenticate_method(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_apikey(gr, text);
     }
 
+    if (method == GH_METHOD_SIGNATURE) {
+        return ngx_http_gatehouse_signature(gr);
+    }
+
     if (found->n_authorization != 1) {
         return ngx_http_gatehouse_refuse(gr, GH_REASON_CREDENTIAL_DUPLICATE);
     }
@@ -191,6 +196,10 @@ static ngx_uint_t
 ngx_http_gatehouse_has(ngx_http_gatehouse_credentials_t *found,
                        ngx_uint_t method)
 {
+    if (method == GH_METHOD_SIGNATURE) {
+        return found->n_signatures > 0;
+    }
+
     return (method == GH_METHOD_API_KEY) ? found->n_keys > 0
                                          : found->has_bearer;
 }
@@ -220,6 +229,18 @@ ngx_http_gatehouse_credentials(ngx_http_request_t *r,
             {
                 found->key_header = &h[i];
                 found->n_keys++;
+                continue;
+            }
+
+            /* either field alone is a signature that is not whole */
+
+            if ((h[i].key.len == sizeof("Signature") - 1
+                 || h[i].key.len == sizeof("Signature-Input") - 1)
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "signature-input",
+                                   h[i].key.len)
+                       == 0)
+            {
+                found->n_signatures++;
                 continue;
             }
 

@@ -21,7 +21,7 @@ static ngx_uint_t ngx_http_gatehouse_token_name(ngx_str_t *name);
 
 /*
  * gatehouse_authenticate off;
- * gatehouse_authenticate [optional] api_key token=NAME ...;
+ * gatehouse_authenticate [optional] api_key token=NAME signature ...;
  */
 
 char *
@@ -75,6 +75,15 @@ ngx_http_gatehouse_set_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
+        if (ngx_strcmp(value[i].data, "signature") == 0) {
+            rv = ngx_http_gatehouse_add_method(cf, auth, GH_METHOD_SIGNATURE,
+                                               &value[i]);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+            continue;
+        }
+
         if (ngx_http_gatehouse_option(&value[i], "token", &name)) {
 
             issuer = ngx_http_gatehouse_find_issuer(cf, &name);
@@ -109,15 +118,15 @@ ngx_http_gatehouse_set_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown method \"%V\" in "
                            "gatehouse_authenticate; methods are: "
-                           "oidc=PROVIDER, api_key, token=ISSUER, and the "
-                           "words optional and off",
+                           "oidc=PROVIDER, api_key, token=ISSUER, signature, "
+                           "and the words optional and off",
                            &value[i]);
         return NGX_CONF_ERROR;
     }
 
     if (auth->n_methods == 0) {
-        return "names no method: add oidc=PROVIDER, api_key or token=ISSUER, "
-               "or write "
+        return "names no method: add oidc=PROVIDER, api_key, token=ISSUER "
+               "or signature, or write "
                "\"gatehouse_authenticate off;\" for a public location";
     }
 
@@ -142,6 +151,7 @@ ngx_http_gatehouse_add_method(ngx_conf_t *cf,
 
     auth->methods[auth->n_methods++] = method;
     auth->api_key |= (method == GH_METHOD_API_KEY);
+    auth->signature |= (method == GH_METHOD_SIGNATURE);
 
     return NGX_CONF_OK;
 }

@@ -135,6 +135,7 @@ ngx_http_gatehouse_create_loc_conf(ngx_conf_t *cf)
     glcf->bad_credentials = NGX_CONF_UNSET_PTR;
     glcf->bad_credentials_off = NGX_CONF_UNSET;
     glcf->service = NGX_CONF_UNSET_PTR;
+    glcf->signature = NGX_CONF_UNSET_PTR;
     glcf->target_allow_set = NGX_CONF_UNSET_UINT;
     glcf->headers = NGX_CONF_UNSET_PTR;
     glcf->forward_credentials = NGX_CONF_UNSET;
@@ -190,6 +191,10 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->api_key_header.data == NULL) {
         ngx_str_set(&conf->api_key_header, "X-API-Key");
+    }
+
+    if (ngx_http_gatehouse_merge_signature(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (conf->target_allow_set == NGX_CONF_UNSET_UINT) {

@@ -176,6 +176,17 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
         }
         break;
 
+    case sizeof("Signature") - 1:
+    case sizeof("Signature-Input") - 1:
+        if (auth != NULL && auth->signature && !glcf->forward_credentials
+            && ngx_strncasecmp(h->key.data, (u_char *) "signature-input",
+                               h->key.len)
+                   == 0)
+        {
+            return 1;
+        }
+        break;
+
     case sizeof("Authorization") - 1:
         if (auth != NULL && auth->n_issuers != 0 && !glcf->forward_credentials
             && h->value.len >= 6

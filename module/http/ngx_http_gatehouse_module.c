@@ -120,6 +120,13 @@ static ngx_command_t  ngx_http_gatehouse_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gatehouse_signature"),
+      NGX_HTTP_GATEHOUSE_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_gatehouse_set_signature,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("gatehouse_principal_headers"),
       NGX_HTTP_GATEHOUSE_ANYWHERE|NGX_CONF_1MORE,
       ngx_http_gatehouse_set_principal_headers,
@@ -256,6 +263,7 @@ ngx_http_gatehouse_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_gatehouse_answer_init();
+    ngx_http_gatehouse_signature_init();
 
     return NGX_OK;
 }

@@ -45,15 +45,14 @@ ngx_http_gatehouse_request(ngx_http_request_t *r)
         return gr;
     }
 
-    cln = ngx_pool_cleanup_add(r->main->pool,
-                               sizeof(ngx_http_gatehouse_request_t));
-    if (cln == NULL) {
+    cln = ngx_pool_cleanup_add(r->main->pool, 0);
+    gr = ngx_pcalloc(r->main->pool, sizeof(ngx_http_gatehouse_request_t));
+
+    if (cln == NULL || gr == NULL) {
         return NULL;
     }
 
-    gr = cln->data;
-    ngx_memzero(gr, sizeof(ngx_http_gatehouse_request_t));
-
+    cln->data = gr;
     cln->handler = ngx_http_gatehouse_request_cleanup;
 
     gr->request = r->main;
@@ -167,6 +166,7 @@ ngx_http_gatehouse_refuse(ngx_http_gatehouse_request_t *gr, gh_reason_t reason)
     gr->reason = reason;
     gr->refused = reason;
     gr->refused_by = glcf->authenticate;
+    ngx_http_gatehouse_signature_wanted(gr, glcf);
     gr->page = 1;
 
     return (ngx_int_t) gh_reason_info(reason)->status;

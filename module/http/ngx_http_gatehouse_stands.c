@@ -24,6 +24,8 @@ static gh_str_t *ngx_http_gatehouse_stands_names(const gh_image_t *im,
 static gh_rc_t ngx_http_gatehouse_stands_rules(
     ngx_http_gatehouse_request_t *gr, const gh_image_t *im,
     const gh_image_consumer_t *consumer, const gh_principal_t *p);
+static ngx_uint_t ngx_http_gatehouse_stands_signature(
+    ngx_http_gatehouse_request_t *gr, const gh_image_t *im);
 
 
 gh_rc_t
@@ -63,6 +65,12 @@ ngx_http_gatehouse_stands(ngx_http_gatehouse_request_t *gr)
         }
     }
 
+    if (gr->principal.method == GH_METHOD_SIGNATURE && image != NULL
+        && !ngx_http_gatehouse_stands_signature(gr, &image->im))
+    {
+        return GH_DENIED;
+    }
+
     if (gr->principal.consumer.len != 0) {
 
         rc = ngx_http_gatehouse_stands_unless(gr, GH_KIND_SUSPENDED,
@@ -75,6 +83,27 @@ ngx_http_gatehouse_stands(ngx_http_gatehouse_request_t *gr)
     return (image == NULL)
                ? GH_OK
                : ngx_http_gatehouse_stands_policies(gr, &image->im);
+}
+
+
+/* The key is still that consumer's. */
+
+static ngx_uint_t
+ngx_http_gatehouse_stands_signature(ngx_http_gatehouse_request_t *gr,
+                                    const gh_image_t *im)
+{
+    const gh_image_consumer_t *consumer;
+    const gh_image_signature_t *key;
+
+    key = gh_image_signature(im, gr->principal.credential);
+
+    if (key == NULL) {
+        return 0;
+    }
+
+    consumer = gh_image_consumer_at(im, key->consumer);
+
+    return gh_str_eq(gh_image_str(im, consumer->name), gr->principal.consumer);
 }
 
 

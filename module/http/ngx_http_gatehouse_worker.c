@@ -58,6 +58,7 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
     gmcf->fetcher = ngx_gatehouse_fetch_open(cycle);
 
     if (ngx_http_gatehouse_known_open(cycle, gmcf) != NGX_OK
+        || ngx_http_gatehouse_signature_open(cycle, gmcf) != NGX_OK
         || ngx_http_gatehouse_sessions_open(cycle, gmcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -84,6 +85,7 @@ ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
 {
     ngx_http_gatehouse_progress_close(gmcf);
     ngx_http_gatehouse_streams_close(gmcf);
+    ngx_http_gatehouse_signature_close(gmcf);
     ngx_http_gatehouse_sessions_close(gmcf);
 
     if (gmcf->policies != NULL) {
