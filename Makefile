@@ -389,7 +389,8 @@ help:
 	@echo "make lint        the checks of the sources themselves"
 	@echo "make bench       measures against bare nginx, and prints a table"
 	@echo "make fuzz        searches FUZZ_TIME=$(FUZZ_TIME) seconds per parser"
-	@echo "make install     DESTDIR=... honoured; ./configure --help for paths"
+	@echo "make install     DESTDIR=... honoured; ./configure --help for paths;"
+	@echo "                 SYSTEMD=no without the drop-in for nginx.service"
 	@echo "make clean       removes what was built"
 	@echo
 	@echo "BUILD=DIR        where to build (build)"
