@@ -417,3 +417,81 @@ ngx_http_gatehouse_login_answer(ngx_http_gatehouse_request_t *gr)
 
     return NGX_OK;
 }
+
+
+/* A login that another page or the provider asks for (Core section 4). */
+
+ngx_int_t
+ngx_http_gatehouse_login(ngx_http_gatehouse_request_t *gr,
+                         ngx_http_gatehouse_oidc_t *oidc)
+{
+    gh_rc_t rc;
+    gh_str_t target, own;
+    ngx_str_t argument, origin;
+    gh_login_t login;
+    const gh_provider_t *provider;
+    gh_page_values_t values;
+
+    gr->reason = GH_REASON_PUBLIC;
+
+    ngx_memzero(&login, sizeof(gh_login_t));
+    ngx_memzero(&values, sizeof(gh_page_values_t));
+    values.link = GH_STR("/");
+
+    if (ngx_http_gatehouse_origin(gr->request, &origin) != NGX_OK
+        || (ngx_http_gatehouse_plain_argument(gr->request, "iss", &argument)
+                == NGX_OK
+            && !gh_str_eq(ngx_http_gatehouse_gh(argument),
+                          oidc->client.issuer)))
+    {
+        gr->reason = GH_REASON_LOGIN_FAILED;
+        gr->refused = gr->reason;
+        return ngx_http_gatehouse_send_page(gr, GH_PAGE_LOGIN_FAILED, &values,
+                                            GH_STR(""));
+    }
+
+    gr->keys_waiter.handler = ngx_http_gatehouse_wake;
+    gr->keys_waiter.data = gr;
+
+    rc = ngx_gatehouse_keys_metadata(gr->gmcf->keys, &oidc->issuer.keys,
+                                     &provider, &gr->keys_waiter);
+    if (rc == GH_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != GH_OK) {
+        gr->reason = GH_REASON_LOGIN_UNAVAILABLE;
+        gr->refused = gr->reason;
+        return ngx_http_gatehouse_send_page(gr, GH_PAGE_LOGIN_AWAY, &values,
+                                            GH_STR(""));
+    }
+
+    target = GH_STR("/");
+    own = ngx_http_gatehouse_gh(origin);
+
+    if (ngx_http_gatehouse_plain_argument(gr->request, "target_link_uri",
+                                          &argument)
+        == NGX_OK)
+    {
+        target = ngx_http_gatehouse_gh(argument);
+
+        if (gh_str_starts(target, own)) {
+            target.data += own.len;
+            target.len -= own.len;
+        }
+    }
+
+    login.origin = own;
+    login.target = gh_login_target(target);
+
+    if (ngx_http_gatehouse_login_begin(gr, oidc, provider, &login) != NGX_OK
+        || ngx_http_gatehouse_answer_add(gr->request, "Set-Cookie", 10,
+                                         &gr->login.cookie)
+               != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_gatehouse_send_redirect(gr, NGX_HTTP_SEE_OTHER,
+                                            &gr->login.location);
+}

@@ -1,0 +1,350 @@
+/*
+ * Logout by the provider's back channel (Back-Channel Logout 1.0): a token
+ * that is checked like an id_token and counts once ends the sessions of its
+ * sid, or all of its subject.
+ */
+
+#include "ngx_http_gatehouse_logout.h"
+
+#define LOGOUT_JTI_TTL_S 600
+
+
+typedef ngx_int_t (*ngx_http_gatehouse_logout_pt)(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_oidc_t *oidc,
+    ngx_http_gatehouse_logout_t *lo);
+
+
+static ngx_int_t backchannel_token(ngx_http_gatehouse_request_t *gr,
+                                   ngx_http_gatehouse_oidc_t *oidc,
+                                   ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_parse(ngx_http_gatehouse_request_t *gr,
+                                   ngx_http_gatehouse_oidc_t *oidc,
+                                   ngx_http_gatehouse_logout_t *lo,
+                                   gh_str_t body);
+static ngx_int_t backchannel_verify(ngx_http_gatehouse_request_t *gr,
+                                    ngx_http_gatehouse_oidc_t *oidc,
+                                    ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_once(ngx_http_gatehouse_request_t *gr,
+                                  ngx_http_gatehouse_oidc_t *oidc,
+                                  ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_find(ngx_http_gatehouse_request_t *gr,
+                                  ngx_http_gatehouse_oidc_t *oidc,
+                                  ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_end(ngx_http_gatehouse_request_t *gr,
+                                 ngx_http_gatehouse_oidc_t *oidc,
+                                 ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_refuse(ngx_http_gatehouse_request_t *gr,
+                                    const char *why);
+
+
+static const ngx_http_gatehouse_logout_pt steps[] = {
+    backchannel_token, backchannel_verify, backchannel_once, backchannel_find,
+    backchannel_end
+};
+
+
+/* OpenID Connect Back-Channel Logout 1.0 section 2.5. */
+
+ngx_int_t
+ngx_http_gatehouse_backchannel(ngx_http_gatehouse_request_t *gr,
+                               ngx_http_gatehouse_oidc_t *oidc)
+{
+    ngx_int_t rc;
+    ngx_http_gatehouse_logout_t *lo;
+
+    gr->reason = GH_REASON_PUBLIC;
+    lo = ngx_http_gatehouse_logout_state(gr);
+
+    if (lo == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    while (lo->step < sizeof(steps) / sizeof(steps[0])) {
+        rc = steps[lo->step](gr, oidc, lo);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        lo->step++;
+    }
+
+    return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_OK);
+}
+
+
+static ngx_int_t
+backchannel_token(ngx_http_gatehouse_request_t *gr,
+                  ngx_http_gatehouse_oidc_t *oidc,
+                  ngx_http_gatehouse_logout_t *lo)
+{
+    ngx_int_t rc;
+    ngx_str_t body;
+
+    if (gr->request->method != NGX_HTTP_POST) {
+        return backchannel_refuse(gr, "the method is not POST");
+    }
+
+    rc = ngx_http_gatehouse_body(gr, NGX_HTTP_GATEHOUSE_LOGOUT_BODY, &body);
+
+    if (rc == NGX_DECLINED) {
+        return backchannel_refuse(gr, "the body is too long");
+    }
+
+    return (rc == NGX_OK)
+               ? backchannel_parse(gr, oidc, lo, ngx_http_gatehouse_gh(body))
+               : rc;
+}
+
+
+static ngx_int_t
+backchannel_parse(ngx_http_gatehouse_request_t *gr,
+                  ngx_http_gatehouse_oidc_t *oidc,
+                  ngx_http_gatehouse_logout_t *lo, gh_str_t body)
+{
+    gh_buf_t room;
+    gh_str_t text;
+    gh_form_t *form;
+    const char *what = "its claims are malformed";
+    gh_reason_t reason;
+    gh_id_token_rules_t rules;
+
+    form = ngx_palloc(gr->request->pool, sizeof(gh_form_t));
+    room.len = 0;
+    room.cap = body.len;
+    room.data = ngx_pnalloc(gr->request->pool, body.len + 1);
+
+    if (form == NULL || room.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (gh_form_parse(body, &room, form) != GH_OK
+        || gh_form_one(form, GH_STR("logout_token"), &text) != GH_OK
+        || gh_jwt_parse(text, &lo->jwt, &reason) != GH_OK)
+    {
+        return backchannel_refuse(gr, "not one logout_token");
+    }
+
+    lo->parsed = 1;
+
+    ngx_memzero(&rules, sizeof(gh_id_token_rules_t));
+    rules.issuer = oidc->client.issuer;
+    rules.client_id = oidc->client.client_id;
+    rules.algs = oidc->issuer.policy.algs;
+    rules.skew_s = oidc->issuer.policy.skew_s;
+
+    if (gh_jwt_peek(&lo->jwt, &lo->claims, &reason) != GH_OK
+        || gh_logout_token_check(&lo->jwt, lo->claims, &rules, ngx_time(),
+                                 &lo->token, &what)
+               != GH_OK)
+    {
+        return backchannel_refuse(gr, what);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+backchannel_verify(ngx_http_gatehouse_request_t *gr,
+                   ngx_http_gatehouse_oidc_t *oidc,
+                   ngx_http_gatehouse_logout_t *lo)
+{
+    gr->keys_waiter.handler = ngx_http_gatehouse_wake;
+    gr->keys_waiter.data = gr;
+
+    switch (ngx_http_gatehouse_oidc_verify(gr->gmcf, oidc, &lo->jwt,
+                                           &gr->keys_waiter))
+    {
+
+    case GH_OK:
+        return NGX_DECLINED;
+
+    case GH_AGAIN:
+        if (lo->tries++ < 3) {
+            return NGX_AGAIN;
+        }
+
+        ngx_gatehouse_waiter_cancel(&gr->keys_waiter);
+        break;
+
+    case GH_UNAVAILABLE:
+        gr->reason = GH_REASON_KEYS_UNAVAILABLE;
+        return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_SERVICE_UNAVAILABLE);
+
+    default:
+        break;
+    }
+
+    return backchannel_refuse(gr, "its signature is wrong");
+}
+
+
+/* A logout token counts once. */
+
+static ngx_int_t
+backchannel_once(ngx_http_gatehouse_request_t *gr,
+                 ngx_http_gatehouse_oidc_t *oidc,
+                 ngx_http_gatehouse_logout_t *lo)
+{
+    char text[sizeof("logout:") + 2 * GH_SHA256_LEN];
+    gh_rc_t rc;
+    uint8_t hash[GH_SHA256_LEN];
+    gh_buf_t name = GH_BUF(text);
+
+    if (lo->op == NULL) {
+        gh_sha256(lo->token.jti, hash);
+        (void) gh_buf_add(&name, GH_STR("logout:"));
+        (void) gh_hex_encode((gh_str_t){ (char *) hash, sizeof(hash) }, &name);
+
+        lo->op = ngx_gatehouse_store_op_create(NGX_GATEHOUSE_STORE_CLAIM,
+                                               GH_KIND_CLAIM,
+                                               gh_buf_str(&name), GH_STR(""));
+        if (lo->op == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        lo->op->ttl_s = LOGOUT_JTI_TTL_S;
+
+        if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+    }
+
+    rc = lo->op->rc;
+    ngx_gatehouse_store_op_destroy(lo->op);
+    lo->op = NULL;
+
+    if (rc == GH_CONFLICT) {
+        return backchannel_refuse(gr, "it came before");
+    }
+
+    if (rc != GH_OK) {
+        gr->reason = GH_REASON_STORE_UNAVAILABLE;
+        return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* The sessions of that sid, else of that subject, under each root key. */
+
+static ngx_int_t
+backchannel_find(ngx_http_gatehouse_request_t *gr,
+                 ngx_http_gatehouse_oidc_t *oidc,
+                 ngx_http_gatehouse_logout_t *lo)
+{
+    char name[GH_SESSION_NAME_LEN];
+    u_char *p;
+    gh_str_t *list = &lo->list;
+    gh_session_index_t what;
+
+    while (lo->op != NULL || lo->key < gr->gmcf->secret->n) {
+
+        if (lo->op == NULL) {
+            what.kind = lo->token.sid.len ? GH_STR("sid") : GH_STR("sub");
+            what.value = lo->token.sid.len ? lo->token.sid : lo->token.sub;
+            what.issuer = oidc->client.issuer;
+            what.client_id = oidc->client.client_id;
+
+            if (gh_session_index_name(gr->gmcf->secret, lo->key, &what, name)
+                != GH_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            lo->op = ngx_gatehouse_store_op_create(
+                NGX_GATEHOUSE_STORE_GET, GH_KIND_SESSION_INDEX,
+                (gh_str_t){ name, GH_SESSION_NAME_LEN }, GH_STR(""));
+            if (lo->op == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+        }
+
+        if (lo->op->rc != GH_OK && lo->op->rc != GH_ABSENT) {
+            gr->reason = GH_REASON_STORE_UNAVAILABLE;
+            return ngx_http_gatehouse_send_empty(gr,
+                                                 NGX_HTTP_SERVICE_UNAVAILABLE);
+        }
+
+        if (lo->op->rc == GH_OK) {
+            p = ngx_pnalloc(gr->request->pool,
+                            list->len + lo->op->result.len + 1);
+            if (p == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            if (list->len != 0) {
+                ngx_memcpy(p, list->data, list->len);
+            }
+
+            ngx_memcpy(p + list->len, lo->op->result.data, lo->op->result.len);
+            list->data = (char *) p;
+            list->len += lo->op->result.len;
+        }
+
+        ngx_gatehouse_store_op_destroy(lo->op);
+        lo->op = NULL;
+        lo->key++;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+backchannel_end(ngx_http_gatehouse_request_t *gr,
+                ngx_http_gatehouse_oidc_t *oidc,
+                ngx_http_gatehouse_logout_t *lo)
+{
+    gh_rc_t rc;
+
+    while (lo->at < gh_session_index_count(lo->list)) {
+
+        if (lo->op == NULL) {
+            lo->op = ngx_gatehouse_store_op_create(
+                NGX_GATEHOUSE_STORE_DELETE, GH_KIND_SESSION,
+                gh_session_index_at(lo->list, lo->at), GH_STR(""));
+            if (lo->op == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            lo->op->log = 1;
+
+            if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
+                return NGX_AGAIN;
+            }
+        }
+
+        rc = lo->op->rc;
+        ngx_gatehouse_store_op_destroy(lo->op);
+        lo->op = NULL;
+
+        if (rc != GH_OK && rc != GH_ABSENT) {
+            gr->reason = GH_REASON_STORE_UNAVAILABLE;
+            return ngx_http_gatehouse_send_empty(gr,
+                                                 NGX_HTTP_SERVICE_UNAVAILABLE);
+        }
+
+        lo->at++;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+backchannel_refuse(ngx_http_gatehouse_request_t *gr, const char *why)
+{
+    gr->reason = GH_REASON_LOGIN_FAILED;
+    gr->refused = gr->reason;
+
+    ngx_log_error(NGX_LOG_NOTICE, gr->request->connection->log, 0,
+                  "gatehouse: a logout token is refused: %s", why);
+
+    return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_BAD_REQUEST);
+}
