@@ -93,4 +93,56 @@ ok($u->status->{degraded}{limits}, '/status says that limits are degraded');
 cmp_ok($u->metric('gatehouse_degraded_since_seconds', what => 'limits'),
        '>', 0, 'and so do the metrics');
 
+
+{
+    # Given declared keys: Alice's has been used, Bob's not, nor Dan's, which
+    # is of another make; Carol's is revoked, and of that make, too
+    my $t = Gatehouse::Test->new(workers => 1, debug => 0,
+                                 store => 'lmdb:%%DIR%%/state');
+    my %foreign = (dan => 'dans-key-0123456789abcdef',
+                   carol => 'carols-key-0123456789abcdef');
+    $t->plant_secret(values %foreign);
+    $t->plans(month => '100r/month');
+    my ($alice, $bob) = $t->consumers(2, plan => 'month');
+    $t->consumer($_, plan => 'month', credentials => { api_keys => [
+        { id => "${_}1", hash =>
+          Gatehouse::Test::Consumer::hash_of($foreign{$_}) } ] })
+        for keys %foreign;
+    $t->start(<<'EOF');
+    location / {
+        gatehouse_authenticate  api_key;
+        gatehouse_limit         plan;
+        proxy_pass              http://echo;
+    }
+EOF
+    is(($t->tool('key', 'revoke', 'carol1', '--wait'))[0], 0, 'revoked');
+    is($t->get('/', key => $alice)->status, 200, 'Alice is served');
+
+    # When the store is taken away
+    rename $t->dir . '/state/data.mdb', $t->dir . '/data.mdb' or die "$!\n";
+    wait_for(sub { !$t->status->{store}{available} }, 30, 'it to be away');
+    my $away = Time::HiRes::time();
+
+    # Then for a while they open whose keys are known not to be revoked, on
+    # credit; of the others nothing is guessed
+    is(join(' ', map { $t->get('/', key => $_)->status }
+            $alice, $foreign{dan}, $foreign{carol}, $bob),
+       '200 200 503 503', 'known ones open, a revoked one does not, nor one '
+       . 'that might have been issued: nothing is guessed');
+    ok($t->status->{degraded}{limits}, 'limits are degraded, and say so');
+
+    # and after 30 seconds that is over
+    ok(wait_for(sub { $t->get('/', key => $foreign{dan})->status == 503 }, 40,
+                '503'), 'what may be no longer true is not said');
+    cmp_ok(Time::HiRes::time() - $away, '>', 20, 'but not at once');
+    is($t->get('/', key => $alice)->status, 503, 'of nobody');
+
+    # When it is back, all is as before
+    rename $t->dir . '/data.mdb', $t->dir . '/state/data.mdb' or die "$!\n";
+    ok(wait_for(sub { $t->get('/', key => $bob)->status == 200 }, 30, '200'),
+       'it heals by itself');
+    is($t->get('/', key => $foreign{carol})->status, 401,
+       'revoked is revoked');
+}
+
 done_testing;

@@ -6,6 +6,17 @@
 #include "gh_lmdb_inside.h"
 
 
+/* What a walk over the records of a kind shows: one of the two. */
+typedef struct {
+    bool (*each)(void *ctx, gh_str_t name, gh_str_t value, uint64_t version);
+    bool (*name)(void *ctx, gh_str_t name);
+    void *ctx;
+} walk_t;
+
+
+static gh_rc_t walk(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after,
+                    const walk_t *w);
+static bool show(const walk_t *w, gh_kind_t kind, gh_str_t name, MDB_val raw);
 static gh_rc_t read_stored(gh_lmdb_t *db, gh_kind_t kind, gh_str_t name,
                            gh_lmdb_stored_t *stored);
 
@@ -135,7 +146,25 @@ gh_lmdb_each(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after,
                           uint64_t version),
              void *ctx)
 {
-    gh_lmdb_stored_t stored;
+    walk_t w = { .each = each, .ctx = ctx };
+
+    return walk(db, kind, after, &w);
+}
+
+
+gh_rc_t
+gh_lmdb_names(gh_lmdb_t *db, gh_kind_t kind,
+              bool (*each)(void *ctx, gh_str_t name), void *ctx)
+{
+    walk_t w = { .name = each, .ctx = ctx };
+
+    return walk(db, kind, GH_STR(""), &w);
+}
+
+
+static gh_rc_t
+walk(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after, const walk_t *w)
+{
     gh_lmdb_key_t at;
     MDB_cursor *cursor;
     MDB_val key, raw;
@@ -162,10 +191,7 @@ gh_lmdb_each(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after,
         {
             gh_str_t name = { (char *) key.mv_data + 1, key.mv_size - 1 };
 
-            if (gh_str_cmp(name, after) > 0
-                && gh_lmdb_stored_parse(kind, name, raw, &stored) == GH_OK
-                && !each(ctx, name, stored.value, stored.version))
-            {
+            if (gh_str_cmp(name, after) > 0 && !show(w, kind, name, raw)) {
                 break;
             }
 
@@ -179,6 +205,21 @@ gh_lmdb_each(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after,
 
     return err == 0 || err == MDB_NOTFOUND ? GH_OK
                                            : gh_lmdb_failed(db, err, NULL, 0);
+}
+
+
+/* False: enough. */
+static bool
+show(const walk_t *w, gh_kind_t kind, gh_str_t name, MDB_val raw)
+{
+    gh_lmdb_stored_t stored;
+
+    if (w->name != NULL) {
+        return w->name(w->ctx, name);
+    }
+
+    return gh_lmdb_stored_parse(kind, name, raw, &stored) != GH_OK
+           || w->each(w->ctx, name, stored.value, stored.version);
 }
 
 

@@ -141,6 +141,10 @@ gh_rc_t gh_lmdb_each(gh_lmdb_t *db, gh_kind_t kind, gh_str_t after,
                                   uint64_t version),
                      void *ctx);
 
+/* The same of their names alone, of damaged ones too, from the first on. */
+gh_rc_t gh_lmdb_names(gh_lmdb_t *db, gh_kind_t kind,
+                      bool (*each)(void *ctx, gh_str_t name), void *ctx);
+
 /*
  * Clears slots of dead readers; *cleared of them. Removes what has expired
  * (at most 1000 records a call). On the thread that writes.

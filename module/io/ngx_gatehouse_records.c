@@ -6,6 +6,7 @@
 
 #include "ngx_gatehouse_records.h"
 #include "ngx_gatehouse_records_table.h"
+#include "ngx_gatehouse_records_whole.h"
 
 
 #define RECORDS_FAILED 100 /* ms: so long one failure answers everybody */
@@ -26,6 +27,7 @@ struct ngx_gatehouse_records_s {
     ngx_log_t *log;
     ngx_msec_t stale;
     uint64_t stamp;
+    ngx_gatehouse_records_whole_t revoked, suspended;
 
     ngx_queue_t woken; /* waiters to be called */
     ngx_event_t wake;
@@ -38,9 +40,12 @@ struct ngx_gatehouse_records_s {
 };
 
 
+static ngx_uint_t records_none(ngx_gatehouse_records_t *rec, gh_kind_t kind,
+                               uint64_t hash, uint64_t *stamp);
 static gh_rc_t records_known(ngx_gatehouse_records_t *rec, record_t *r,
                              gh_str_t *value, uint64_t *stamp);
-static ngx_uint_t records_fresh(ngx_gatehouse_records_t *rec, record_t *r);
+static ngx_uint_t records_fresh(ngx_gatehouse_records_t *rec,
+                                ngx_msec_t loaded_at);
 static gh_rc_t records_fetch(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                              uint64_t hash, gh_str_t name, record_t **out);
 static void records_fetched(ngx_gatehouse_store_op_t *op);
@@ -66,6 +71,8 @@ ngx_gatehouse_records_create(ngx_cycle_t *cycle, ngx_gatehouse_store_t *store,
     rec->version = 1;
     rec->log = cycle->log;
     rec->stale = stale;
+    rec->revoked.kind = GH_KIND_REVOKED;
+    rec->suspended.kind = GH_KIND_SUSPENDED;
 
     ngx_queue_init(&rec->woken);
     ngx_queue_init(&rec->followers);
@@ -123,6 +130,8 @@ ngx_gatehouse_records_destroy(ngx_gatehouse_records_t *rec)
         ngx_free(ngx_queue_data(q, records_follower_t, queue));
     }
 
+    ngx_gatehouse_records_whole_free(&rec->revoked);
+    ngx_gatehouse_records_whole_free(&rec->suspended);
     ngx_gatehouse_records_table_clear(&rec->table);
     ngx_free(rec);
 }
@@ -138,6 +147,11 @@ ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
     uint64_t hash;
 
     hash = gh_store_name_hash(kind, name);
+
+    if (records_none(rec, kind, hash, stamp)) {
+        return GH_ABSENT;
+    }
+
     r = ngx_gatehouse_record_find(&rec->table, kind, hash, name);
 
     if (r != NULL && r->state != NGX_GATEHOUSE_RECORD_FETCHING) {
@@ -167,6 +181,35 @@ ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
 }
 
 
+/* Of a kind whose names are all known, none is this one. */
+
+static ngx_uint_t
+records_none(ngx_gatehouse_records_t *rec, gh_kind_t kind, uint64_t hash,
+             uint64_t *stamp)
+{
+    ngx_gatehouse_records_whole_t *w;
+
+    w = (kind == GH_KIND_REVOKED)     ? &rec->revoked
+        : (kind == GH_KIND_SUSPENDED) ? &rec->suspended
+                                      : NULL;
+
+    if (w == NULL || !ngx_gatehouse_records_whole_load(w, rec->store)
+        || ngx_gatehouse_records_whole_has(w, hash)
+        || !records_fresh(rec, w->loaded_at))
+    {
+        return 0;
+    }
+
+    rec->hits++;
+
+    if (stamp != NULL) {
+        *stamp = rec->stamp;
+    }
+
+    return 1;
+}
+
+
 /* GH_AGAIN: what is known does not hold any more. */
 
 static gh_rc_t
@@ -183,7 +226,7 @@ records_known(ngx_gatehouse_records_t *rec, record_t *r, gh_str_t *value,
         return GH_AGAIN;
     }
 
-    if (!records_fresh(rec, r)) {
+    if (!records_fresh(rec, r->loaded_at)) {
         return GH_AGAIN;
     }
 
@@ -207,11 +250,11 @@ records_known(ngx_gatehouse_records_t *rec, record_t *r, gh_str_t *value,
 /* Right as of when it was loaded, and as of when the log was last read. */
 
 static ngx_uint_t
-records_fresh(ngx_gatehouse_records_t *rec, record_t *r)
+records_fresh(ngx_gatehouse_records_t *rec, ngx_msec_t loaded_at)
 {
     ngx_msec_t age, heard;
 
-    age = ngx_current_msec - r->loaded_at;
+    age = ngx_current_msec - loaded_at;
     heard = ngx_gatehouse_store_age(rec->store);
 
     if (heard > RECORDS_HEARD && age > RECORDS_HEARD) {
@@ -384,6 +427,9 @@ records_follow(void *data, const gh_store_change_t *line)
 
     ngx_queue_t *q;
     records_follower_t *f;
+
+    ngx_gatehouse_records_whole_follow(&rec->revoked, line);
+    ngx_gatehouse_records_whole_follow(&rec->suspended, line);
 
     if (line == NULL) {
         ngx_gatehouse_records_table_forget_all(&rec->table);

@@ -14,9 +14,6 @@
 
 typedef struct ngx_gatehouse_records_s ngx_gatehouse_records_t;
 
-typedef ngx_gatehouse_waiter_t ngx_gatehouse_records_waiter_t;
-#define ngx_gatehouse_records_cancel ngx_gatehouse_waiter_cancel
-
 typedef struct {
     ngx_uint_t present, absent; /* records known to be there, or not */
     ngx_uint_t fetching;

@@ -438,3 +438,15 @@ ngx_gatehouse_store_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
 
     return store->backend->each(store, kind, each, ctx);
 }
+
+
+ngx_int_t
+ngx_gatehouse_store_names(ngx_gatehouse_store_t *store, gh_kind_t kind,
+                          bool (*each)(void *ctx, gh_str_t name), void *ctx)
+{
+    if (!store->available) {
+        return NGX_ERROR;
+    }
+
+    return store->backend->names(store, kind, each, ctx);
+}

@@ -168,6 +168,12 @@ ngx_int_t ngx_gatehouse_store_each(
     bool (*each)(void *ctx, gh_str_t name, gh_str_t value, uint64_t version),
     void *ctx);
 
+/* The same of names alone, of records that cannot be read too. */
+ngx_int_t ngx_gatehouse_store_names(ngx_gatehouse_store_t *store,
+                                    gh_kind_t kind,
+                                    bool (*each)(void *ctx, gh_str_t name),
+                                    void *ctx);
+
 /* How long ago the change log was last seen to its end: what was loaded
  * since then, or followed since, is known to be right as of then. */
 ngx_msec_t ngx_gatehouse_store_age(ngx_gatehouse_store_t *store);

@@ -43,6 +43,8 @@ typedef struct {
                       bool (*each)(void *ctx, gh_str_t name, gh_str_t value,
                                    uint64_t version),
                       void *ctx);
+    ngx_int_t (*names)(ngx_gatehouse_store_t *store, gh_kind_t kind,
+                       bool (*each)(void *ctx, gh_str_t name), void *ctx);
     void (*state)(ngx_gatehouse_store_t *store,
                   ngx_gatehouse_store_state_t *out);
 } ngx_gatehouse_store_backend_t;

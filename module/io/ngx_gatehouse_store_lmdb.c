@@ -41,6 +41,9 @@ static ngx_int_t lmdb_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
                            bool (*each)(void *ctx, gh_str_t name,
                                         gh_str_t value, uint64_t version),
                            void *ctx);
+static ngx_int_t lmdb_names(ngx_gatehouse_store_t *store, gh_kind_t kind,
+                            bool (*each)(void *ctx, gh_str_t name), void *ctx);
+static ngx_int_t lmdb_walked(ngx_gatehouse_store_t *store, gh_rc_t rc);
 static void lmdb_state(ngx_gatehouse_store_t *store,
                        ngx_gatehouse_store_state_t *out);
 
@@ -52,6 +55,7 @@ const ngx_gatehouse_store_backend_t ngx_gatehouse_store_lmdb = {
     ngx_gatehouse_store_lmdb_submit,
     ngx_gatehouse_store_lmdb_cancel,
     lmdb_each,
+    lmdb_names,
     lmdb_state,
 };
 
@@ -439,7 +443,27 @@ lmdb_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
 {
     ngx_gatehouse_lmdb_t *lmdb = store->ctx;
 
-    if (gh_lmdb_each(lmdb->db, kind, GH_STR(""), each, ctx) == GH_OK) {
+    return lmdb_walked(store,
+                       gh_lmdb_each(lmdb->db, kind, GH_STR(""), each, ctx));
+}
+
+
+static ngx_int_t
+lmdb_names(ngx_gatehouse_store_t *store, gh_kind_t kind,
+           bool (*each)(void *ctx, gh_str_t name), void *ctx)
+{
+    ngx_gatehouse_lmdb_t *lmdb = store->ctx;
+
+    return lmdb_walked(store, gh_lmdb_names(lmdb->db, kind, each, ctx));
+}
+
+
+static ngx_int_t
+lmdb_walked(ngx_gatehouse_store_t *store, gh_rc_t rc)
+{
+    ngx_gatehouse_lmdb_t *lmdb = store->ctx;
+
+    if (rc == GH_OK) {
         return NGX_OK;
     }
 

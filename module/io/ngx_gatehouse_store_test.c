@@ -72,6 +72,8 @@ static ngx_int_t test_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
                            bool (*each)(void *ctx, gh_str_t name,
                                         gh_str_t value, uint64_t version),
                            void *ctx);
+static ngx_int_t test_names(ngx_gatehouse_store_t *store, gh_kind_t kind,
+                            bool (*each)(void *ctx, gh_str_t name), void *ctx);
 static void test_state(ngx_gatehouse_store_t *store,
                        ngx_gatehouse_store_state_t *out);
 
@@ -83,7 +85,7 @@ static ngx_uint_t test_chance(ngx_gatehouse_store_t *store,
 
 const ngx_gatehouse_store_backend_t ngx_gatehouse_store_test = {
     "test",      test_open, test_close, test_submit,
-    test_cancel, test_each, test_state,
+    test_cancel, test_each, test_names, test_state,
 };
 
 
@@ -510,6 +512,24 @@ test_each(ngx_gatehouse_store_t *store, gh_kind_t kind,
     test_t *test = store->ctx;
 
     return ngx_gatehouse_store_each(test->inner, kind, each, ctx);
+}
+
+
+static ngx_int_t
+test_names(ngx_gatehouse_store_t *store, gh_kind_t kind,
+           bool (*each)(void *ctx, gh_str_t name), void *ctx)
+{
+    test_t *test = store->ctx;
+
+    /* who answers late has nothing at hand, like a store on a network */
+
+    if (store->spec.delay > 0) {
+        return NGX_DECLINED;
+    }
+
+    return (test_fate(store) == FATE_DONE)
+               ? ngx_gatehouse_store_names(test->inner, kind, each, ctx)
+               : NGX_ERROR;
 }
 
 

@@ -200,6 +200,43 @@ an_lmdb_file_of_another_program_is_not_opened(void **state)
 }
 
 
+static bool
+count_name(void *ctx, gh_str_t name)
+{
+    unsigned *n = ctx;
+
+    *n += gh_str_eq(name, GH_STR("alice"));
+
+    return true;
+}
+
+
+static bool
+count_record(void *ctx, gh_str_t name, gh_str_t value, uint64_t version)
+{
+    (void) value;
+    (void) version;
+
+    return count_name(ctx, name);
+}
+
+
+/* A walk over values passes it over; one over names does not. */
+static void
+assert_named_but_not_shown(gh_lmdb_t *db)
+{
+    unsigned named = 0, shown = 0;
+
+    assert_int_equal(gh_lmdb_names(db, GH_KIND_KEY, count_name, &named),
+                     GH_OK);
+    assert_int_equal(
+        gh_lmdb_each(db, GH_KIND_KEY, GH_STR(""), count_record, &shown),
+        GH_OK);
+    assert_int_equal(named, 1);
+    assert_int_equal(shown, 0);
+}
+
+
 static void
 a_damaged_value_is_never_given_out(void **state)
 {
@@ -230,6 +267,7 @@ a_damaged_value_is_never_given_out(void **state)
 
     db = gh_test_lmdb_open();
     assert_int_equal(gh_test_get(db, GH_KIND_KEY, "alice"), GH_INVALID);
+    assert_named_but_not_shown(db);
 
     /* who wants to know the version cannot; who writes it anew heals it */
     w.if_version = w.version;
