@@ -36,6 +36,10 @@ sub refusal {
     my $alice = $t->consumer('alice');
     $t->start($LOCATION);
     ok(everywhere($t, $alice->key, 200), 'the first set is in force at once');
+    like($t->error_log, qr/compiled at the start: published/,
+         'the start has compiled it');
+    unlike($t->error_log, qr/generation 1 of the policies is published/,
+           'and no worker did so again');
     my $first = $t->generation;
 
     # When another one is written to a file of its own
