@@ -17,6 +17,7 @@ static gh_rc_t write_beside(const gh_logline_t *l, bool json, gh_buf_t *out);
 static void put_head(gh_logline_put_t *w, const gh_logline_t *l);
 static gh_str_t verdict(gh_reason_t reason);
 static void put_strings(gh_logline_put_t *w, const gh_logline_t *l);
+static void put_who(gh_logline_put_t *w, const gh_logline_t *l);
 static void put_numbers(gh_logline_put_t *w, const gh_logline_t *l);
 
 
@@ -150,6 +151,23 @@ put_strings(gh_logline_put_t *w, const gh_logline_t *l)
     gh_logline_put_string(w, &names.target, l->target, 1400);
     gh_logline_put_string(w, &names.source, l->source, 64);
 
+    if (l->who.len > 0) {
+        gh_logline_put(w, l->who);
+
+    } else {
+        put_who(w, l);
+    }
+
+    gh_logline_put_string(w, &names.service, l->service, 160);
+    gh_logline_put_string(w, &names.version, l->version, 72);
+    gh_logline_put_string(w, &names.deployment, l->deployment, 72);
+    gh_logline_put_string(w, &names.request_id, l->request_id, 136);
+}
+
+
+static void
+put_who(gh_logline_put_t *w, const gh_logline_t *l)
+{
     if (l->method != GH_METHOD_NONE) {
         gh_logline_put_string(w, &names.method, gh_method_word(l->method), 32);
     }
@@ -157,10 +175,24 @@ put_strings(gh_logline_put_t *w, const gh_logline_t *l)
     gh_logline_put_string(w, &names.principal, l->principal, 320);
     gh_logline_put_string(w, &names.consumer, l->consumer, 160);
     gh_logline_put_string(w, &names.credential, l->credential, 96);
-    gh_logline_put_string(w, &names.service, l->service, 160);
-    gh_logline_put_string(w, &names.version, l->version, 72);
-    gh_logline_put_string(w, &names.deployment, l->deployment, 72);
-    gh_logline_put_string(w, &names.request_id, l->request_id, 136);
+}
+
+
+gh_rc_t
+gh_logline_who(const gh_logline_t *l, bool json, gh_buf_t *out)
+{
+    char *start = out->data + out->len;
+    gh_logline_put_t w = { start, out->data + out->cap, json, false };
+
+    put_who(&w, l);
+
+    if (w.full) {
+        return GH_TOO_LONG;
+    }
+
+    out->len += (size_t) (w.at - start);
+
+    return GH_OK;
 }
 
 

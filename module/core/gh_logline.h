@@ -22,6 +22,7 @@ typedef struct {
     bool dry_run; /* would have been refused */
     gh_method_t method;
     gh_str_t principal, consumer, credential;
+    gh_str_t who; /* method to credential, of gh_logline_who; or empty */
     gh_str_t service, version, deployment;
     uint64_t duration_us;
     uint64_t upstream_us; /* 0: none */
@@ -31,6 +32,7 @@ typedef struct {
 
 /* With this much room a line always fits, whatever its values are. */
 #define GH_LOGLINE_MAX 4096
+#define GH_LOGLINE_WHO_MAX 720
 
 
 /*
@@ -54,6 +56,14 @@ typedef struct {
  */
 gh_rc_t gh_logline_text(const gh_logline_t *l, gh_buf_t *out);
 gh_rc_t gh_logline_json(const gh_logline_t *l, gh_buf_t *out);
+
+/*
+ * Appends what a line of either form says from method to credential, to be
+ * given as `who` to the next lines of the same principal.
+ *
+ * GH_TOO_LONG: out has no room; never with GH_LOGLINE_WHO_MAX
+ */
+gh_rc_t gh_logline_who(const gh_logline_t *l, bool json, gh_buf_t *out);
 
 /*
  * Appends the target; in its query the values of these names, and of `extra`

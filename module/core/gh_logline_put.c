@@ -29,6 +29,7 @@ static void put_text(gh_logline_put_t *w, gh_str_t value, size_t max);
 static size_t escape_text(char room[4], uint8_t byte);
 static void put_json(gh_logline_put_t *w, gh_str_t value, size_t max);
 static gh_str_t whole_characters(gh_str_t value, size_t len);
+static inline size_t decimal_len(uint64_t n);
 static inline void put_pair(char *at, uint32_t below_100);
 
 
@@ -313,24 +314,55 @@ void
 gh_logline_put_number(gh_logline_put_t *w, const gh_logline_name_t *name,
                       uint64_t value)
 {
-    char digits[2 * NUMBER_MAX] = ""; /* so much can always be copied */
-    size_t at = NUMBER_MAX;
-
     if (value == 0 || !put_name(w, name, NUMBER_MAX)) {
         return;
     }
 
+    char *at = w->at + decimal_len(value);
+
+    w->at = at;
+
     for (/* void */; value >= 10; value /= 100) {
         at -= 2;
-        memcpy(digits + at, pairs + value % 100 * 2, 2);
+        put_pair(at, (uint32_t) (value % 100));
     }
 
     if (value > 0) {
-        digits[--at] = (char) ('0' + value);
+        *--at = (char) ('0' + value);
     }
+}
 
-    memcpy(w->at, digits + at, NUMBER_MAX);
-    w->at += NUMBER_MAX - at;
+
+/* Digits of n > 0: 1233/4096 is the logarithm of 2, and one power of ten
+ * tells whether it was too much. */
+static inline size_t
+decimal_len(uint64_t n)
+{
+    static const uint64_t powers[] = {
+        UINT64_C(1),
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
+    };
+    size_t guess = (size_t) (64 - __builtin_clzll(n)) * 1233 >> 12;
+
+    return guess + (n >= powers[guess]);
 }
 
 

@@ -196,7 +196,8 @@ typedef struct {
     ngx_uint_t ids_left;
     gh_sipkey_t sip; /* secret, of its own tables */
     gh_lock_t cells_lock;
-    ngx_queue_t bound;   /* images bound */
+    char line[GH_LOGLINE_MAX]; /* where a decision line is written */
+    ngx_queue_t bound;         /* images bound */
     ngx_queue_t updates; /* of sessions, under way */
     ngx_queue_t streams; /* requests with a principal, by last look */
     ngx_msec_t streams_check;

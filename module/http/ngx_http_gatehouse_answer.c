@@ -17,6 +17,9 @@ static ngx_http_gatehouse_request_t *ngx_http_gatehouse_answer_state(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_gatehouse_answer_limits(
     ngx_http_gatehouse_request_t *gr);
+static gh_rc_t ngx_http_gatehouse_answer_many(ngx_http_gatehouse_request_t *gr,
+                                              gh_buf_t *out, ngx_str_t *policy,
+                                              ngx_str_t *value);
 static ngx_int_t ngx_http_gatehouse_answer_version(
     ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_answer_retry(
@@ -222,45 +225,38 @@ ngx_http_gatehouse_answer_set(ngx_http_request_t *r, ngx_str_t *name,
 static ngx_int_t
 ngx_http_gatehouse_answer_limits(ngx_http_gatehouse_request_t *gr)
 {
-    size_t n, len;
+    size_t i, len;
+    gh_rc_t rc;
     gh_buf_t out;
     ngx_str_t policy, value;
-    gh_limit_shown_t shown[NGX_HTTP_GATEHOUSE_CHARGES_MAX];
     ngx_http_gatehouse_charge_t *charge;
 
     charge = gr->charges.elts;
     len = 0;
 
-    for (n = 0; n < gr->charges.nelts; n++) {
-        shown[n] = charge[n].shown;
-        len += GH_LIMIT_FIELD_MAX(shown[n].text);
+    for (i = 0; i < gr->charges.nelts; i++) {
+        len += 2 * GH_LIMIT_FIELD_MAX(charge[i].shown.text);
     }
 
-    out.cap = (n == 1) ? len : 2 * len;
+    out.cap = len;
     out.len = 0;
     out.data = ngx_pnalloc(gr->request->pool, out.cap);
     if (out.data == NULL) {
         return NGX_ERROR;
     }
 
-    policy = ngx_http_gatehouse_ngx(shown[0].text.policy);
+    if (gr->charges.nelts == 1) {
+        policy = ngx_http_gatehouse_ngx(charge->shown.text.policy);
+        rc = gh_limit_field(&charge->shown, 1, &out);
+        value = ngx_http_gatehouse_ngx(gh_buf_str(&out));
 
-    if (n > 1) {
-
-        if (gh_limit_policy_field(shown, n, &out) != GH_OK) {
-            return NGX_OK;
-        }
-
-        policy = ngx_http_gatehouse_ngx(gh_buf_str(&out));
+    } else {
+        rc = ngx_http_gatehouse_answer_many(gr, &out, &policy, &value);
     }
 
-    value.data = (u_char *) out.data + out.len;
-
-    if (gh_limit_field(shown, n, &out) != GH_OK) {
+    if (rc != GH_OK) {
         return NGX_OK;
     }
-
-    value.len = (size_t) ((u_char *) out.data + out.len - value.data);
 
     if (ngx_http_gatehouse_answer_add(gr->request, "RateLimit-Policy", 16,
                                       &policy)
@@ -270,6 +266,36 @@ ngx_http_gatehouse_answer_limits(ngx_http_gatehouse_request_t *gr)
     }
 
     return ngx_http_gatehouse_answer_add(gr->request, "RateLimit", 9, &value);
+}
+
+
+static gh_rc_t
+ngx_http_gatehouse_answer_many(ngx_http_gatehouse_request_t *gr, gh_buf_t *out,
+                               ngx_str_t *policy, ngx_str_t *value)
+{
+    size_t n;
+    gh_rc_t rc;
+    gh_limit_shown_t shown[NGX_HTTP_GATEHOUSE_CHARGES_MAX];
+    ngx_http_gatehouse_charge_t *charge;
+
+    charge = gr->charges.elts;
+
+    for (n = 0; n < gr->charges.nelts; n++) {
+        shown[n] = charge[n].shown;
+    }
+
+    rc = gh_limit_policy_field(shown, n, out);
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    *policy = ngx_http_gatehouse_ngx(gh_buf_str(out));
+    value->data = (u_char *) out->data + out->len;
+
+    rc = gh_limit_field(shown, n, out);
+    value->len = (size_t) ((u_char *) out->data + out->len - value->data);
+
+    return rc;
 }
 
 

@@ -31,6 +31,9 @@ static ngx_int_t ngx_http_gatehouse_variable_claim(
 static ngx_int_t ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
                                                   ngx_http_variable_value_t *v,
                                                   uintptr_t data);
+static gh_str_t ngx_http_gatehouse_who(ngx_http_gatehouse_request_t *gr,
+                                       const gh_logline_t *line,
+                                       ngx_uint_t json);
 static void ngx_http_gatehouse_line(ngx_http_request_t *r,
                                     ngx_http_gatehouse_request_t *gr,
                                     gh_logline_t *line);
@@ -293,6 +296,7 @@ static ngx_int_t
 ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
                                  ngx_http_variable_value_t *v, uintptr_t data)
 {
+    u_char *copy;
     gh_rc_t rc;
     gh_buf_t out;
     gh_logline_t line;
@@ -306,13 +310,11 @@ ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
     }
 
     ngx_http_gatehouse_line(r, gr, &line);
+    line.who = ngx_http_gatehouse_who(gr, &line, data);
 
-    out.cap = GH_LOGLINE_MAX;
+    out.data = gr->gmcf->line;
     out.len = 0;
-    out.data = ngx_pnalloc(r->pool, out.cap);
-    if (out.data == NULL) {
-        return NGX_ERROR;
-    }
+    out.cap = GH_LOGLINE_MAX;
 
     rc = data ? gh_logline_json(&line, &out) : gh_logline_text(&line, &out);
 
@@ -321,13 +323,60 @@ ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    copy = ngx_pnalloc(r->pool, out.len);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(copy, out.data, out.len);
+
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
-    v->data = (u_char *) out.data;
+    v->data = copy;
     v->len = (unsigned) out.len;
 
     return NGX_OK;
+}
+
+
+/* Of a principal that is remembered, so is what lines say of it. */
+
+static gh_str_t
+ngx_http_gatehouse_who(ngx_http_gatehouse_request_t *gr,
+                       const gh_logline_t *line, ngx_uint_t json)
+{
+    u_char *copy;
+    gh_buf_t out;
+    ngx_http_gatehouse_known_t *known;
+
+    known = ngx_http_gatehouse_known(gr);
+
+    if (known == NULL) {
+        return GH_STR("");
+    }
+
+    if (known->who[json].len != 0) {
+        return known->who[json];
+    }
+
+    out.data = gr->gmcf->line;
+    out.len = 0;
+    out.cap = GH_LOGLINE_WHO_MAX;
+
+    if (gh_logline_who(line, json != 0, &out) != GH_OK) {
+        return GH_STR("");
+    }
+
+    copy = ngx_pnalloc(known->pool, out.len);
+
+    if (copy != NULL) {
+        ngx_memcpy(copy, out.data, out.len);
+        known->who[json].data = (const char *) copy;
+        known->who[json].len = out.len;
+    }
+
+    return known->who[json];
 }
 
 

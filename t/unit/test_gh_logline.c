@@ -119,6 +119,83 @@ the_same_refusal_is_one_json_object(void **state)
 
 
 static void
+who_it_was_may_be_written_before(void **state)
+{
+    (void) state;
+
+    for (int json = 0; json <= 1; json++) {
+        char who_room[GH_LOGLINE_WHO_MAX], a[GH_LOGLINE_MAX],
+            b[GH_LOGLINE_MAX];
+        gh_buf_t who = GH_BUF(who_room), plain = GH_BUF(a), with = GH_BUF(b);
+        gh_logline_t line = refusal();
+
+        line.credential = GH_STR("a \"b\"");
+        assert_int_equal(gh_logline_who(&line, json, &who), GH_OK);
+        assert_int_equal(json ? gh_logline_json(&line, &plain)
+                              : gh_logline_text(&line, &plain),
+                         GH_OK);
+
+        line.who = gh_buf_str(&who);
+        line.principal = line.consumer = line.credential = GH_STR("other");
+        assert_int_equal(json ? gh_logline_json(&line, &with)
+                              : gh_logline_text(&line, &with),
+                         GH_OK);
+        assert_true(gh_str_eq(gh_buf_str(&with), gh_buf_str(&plain)));
+    }
+}
+
+
+static void
+who_fits_the_stated_room_and_needs_some(void **state)
+{
+    (void) state;
+    char long_value[2000], room[GH_LOGLINE_WHO_MAX];
+    gh_buf_t out = GH_BUF(room), none = { room, 0, 16 };
+    gh_logline_t line = refusal();
+
+    memset(long_value, '"', sizeof(long_value));
+    line.principal = (gh_str_t){ long_value, sizeof(long_value) };
+    line.consumer = line.credential = line.principal;
+
+    assert_int_equal(gh_logline_who(&line, false, &out), GH_OK);
+    out.len = 0;
+    assert_int_equal(gh_logline_who(&line, true, &out), GH_OK);
+    assert_int_equal(gh_logline_who(&line, true, &none), GH_TOO_LONG);
+    assert_int_equal(none.len, 0);
+}
+
+
+static void
+numbers_of_every_length_are_whole(void **state)
+{
+    (void) state;
+    gh_logline_t line = { .at_ms = -1 };
+
+    for (uint64_t n = 1; n != 0; n = n > UINT64_MAX / 10 ? 0 : n * 10) {
+        const uint64_t around[] = { n - 1, n, n + 1, n * 9 + (n - 1) };
+
+        for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+            char expected[64];
+
+            if (around[i] == 0) {
+                continue;
+            }
+
+            line.bytes_sent = around[i];
+            (void) snprintf(expected, sizeof(expected),
+                            "gatehouse: undecided bytes_sent=%llu",
+                            (unsigned long long) around[i]);
+            assert_text(&line, expected);
+        }
+    }
+
+    line.bytes_sent = UINT64_MAX;
+    assert_text(&line,
+                "gatehouse: undecided bytes_sent=18446744073709551615");
+}
+
+
+static void
 what_is_not_known_is_left_out(void **state)
 {
     gh_logline_t l = { .reason = GH_REASON_PUBLIC, .status = 200 };
@@ -516,6 +593,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_is_one_line_of_text),
         cmocka_unit_test(the_same_refusal_is_one_json_object),
+        cmocka_unit_test(who_it_was_may_be_written_before),
+        cmocka_unit_test(who_fits_the_stated_room_and_needs_some),
+        cmocka_unit_test(numbers_of_every_length_are_whole),
         cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(a_dry_run_says_what_it_would_have_been),
         cmocka_unit_test(time_is_the_civil_calendar),
