@@ -11,7 +11,7 @@ use lib "$FindBin::Bin/../lib";
 
 use Gatehouse::Bench::Goals qw(verdicts);
 use Gatehouse::Bench::Held qw(measure_held);
-use Gatehouse::Bench::Host qw(cores words haproxy_version);
+use Gatehouse::Bench::Host qw(cores words haproxy_version load_average);
 use Gatehouse::Bench::Instructions qw(count_instructions callgrind);
 use Gatehouse::Bench::Paths qw(paths);
 use Gatehouse::Bench::Report qw(report);
@@ -19,21 +19,25 @@ use Gatehouse::Bench::Rounds qw(check_answers measure_rounds);
 use Gatehouse::Bench::Scale qw(measure_scale count_scale);
 use Gatehouse::Bench::Site;
 
-my $rounds  = $ENV{ROUNDS}       || 10;
+my $quick   = $ENV{QUICK}        || 0;
+my $rounds  = $ENV{ROUNDS}       || ($quick ? 1 : 10);
 my $seconds = $ENV{SECONDS_EACH} || 1;
 my ($build, $nginx) = @ARGV;
 
 $| = 1;
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
+die "SECONDS_EACH is a whole number\n" if $seconds !~ /^[1-9]\d*$/;
 chdir "$FindBin::Bin/../.." or die "$!\n";
 
 my @all = paths($ENV{ONLY});
 my ($worker, $other) = cores();
 my %result = (rounds => $rounds, seconds => $seconds, paths => \@all,
               only => $ENV{ONLY}, host => [ words() ],
+              load => load_average(),
               cores => [ $worker, $other ], at => time);
 my $site = Gatehouse::Bench::Site->new(
-    build => $build, nginx => $nginx, worker => $worker, other => $other);
+    build => $build, nginx => $nginx, worker => $worker, other => $other,
+    quick => $quick);
 my @here = grep { $_->{server} ne 'haproxy' || haproxy_version() } @all;
 
 progress('keys, tokens and policies');
@@ -41,6 +45,7 @@ $site->prepare;
 $site->start('back', servers(@here));
 $site->issue_key if $site->{servers}{gate};
 check_answers($site, @here);
+$site->check_logs if !$ENV{ONLY};
 
 @result{qw(got verify)}
     = measure_rounds($site, $rounds, $seconds, \&progress, @here);

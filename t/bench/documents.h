@@ -1,10 +1,10 @@
-#ifndef BENCH_DOCUMENTS_H
-#define BENCH_DOCUMENTS_H
-
 /*
  * Policy documents of any size, the same ones every time: the last file holds
  * plans and services, the others consumers with their keys.
  */
+
+#ifndef BENCH_DOCUMENTS_H
+#define BENCH_DOCUMENTS_H
 
 #include "gh.h"
 

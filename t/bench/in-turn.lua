@@ -1,7 +1,7 @@
--- wrk: sends the requests of a file in turn, over and over. A line is a path,
--- a space, and a header as it is sent.
+-- wrk: sends the requests of a file in turn, over and over, after the START
+-- first ones. A line is a path, a space, and a header as it is sent.
 --
--- usage: wrk -t1 ... -s in-turn.lua URL -- FILE
+-- usage: wrk -t1 ... -s in-turn.lua URL -- FILE START
 
 local requests, at = {}, 0
 
@@ -11,6 +11,7 @@ function init(args)
         requests[#requests + 1] = wrk.format("GET", path, {
             Host = wrk.headers["Host"], [name] = value })
     end
+    at = tonumber(args[2])
 end
 
 function request()

@@ -1,7 +1,8 @@
 /*
  * How long large policy sets take: makes one in memory, reads and compiles
  * it, replaces one file, looks things up, and prints what it measured ("name
- * value unit"; seconds are of CPU). Or writes such a set for a gateway that runs.
+ * value unit"; seconds are of CPU). Or writes such a set for a gateway that
+ * runs.
  *
  * usage: policy_scale [--write DIR UPSTREAM] [KEYS [CONSUMERS [SERVICES
  *        [FILES]]]]

@@ -60,6 +60,8 @@ sub hang {
         POSIX::_exit(0);
     }
 
+    system "taskset -cp $site->{other} $pid > /dev/null";
+
     # it is hanging from when it was first asked
     Gatehouse::Bench::Http::wait_until(sub { -s $calls }, 30,
                                        'a call to the provider');
@@ -83,7 +85,7 @@ sub serve {
         my $client = Gatehouse::Bench::Http::connect_to($site->port('GATE'))
             or next;
         syswrite $client, "GET /held HTTP/1.1\r\nHost: bench\r\n"
-            . 'Authorization: Bearer ' . token($site->port('HELD'))
+            . 'Authorization: Bearer ' . token($site)
             . "\r\n\r\n";
         push @asked, $client;
         shift @asked while @asked > 64;
@@ -94,10 +96,10 @@ sub serve {
 
 # Nothing about it is wrong before its key would be needed.
 sub token {
-    my ($port) = @_;
+    my ($site) = @_;
     my $claims = sprintf '{"iss":"http://127.0.0.1:%d","sub":"x","exp":%d,'
-               . '"aud":"https://api.bench.test","jti":"%s"}',
-                 $port, time + 600, rand;
+               . '"aud":"%s","jti":"%s"}',
+                 $site->port('HELD'), time + 600, $site->audience, rand;
 
     return join '.', map { encode_base64url($_) }
            '{"alg":"ES256","typ":"JWT","kid":"' . int(rand 1e9) . '"}',

@@ -7,7 +7,8 @@ use warnings;
 use Exporter 'import';
 use POSIX ();
 
-our @EXPORT_OK = qw(cores words haproxy_version openssl_verify_us);
+our @EXPORT_OK = qw(cores words haproxy_version load_average
+                    openssl_verify_us);
 
 
 # The worker's core and that of load and service; the same one if there is
@@ -40,9 +41,13 @@ sub words {
         [ 'HAProxy',   haproxy_version() || 'not installed' ],
         [ 'wrk',       said('wrk -v', qr{^wrk (\S+)}) ],
         [ 'valgrind',  said('valgrind --version', qr{valgrind-(\S+)}) ],
-        [ 'load before the run',
-          (split / /, slurp('/proc/loadavg'))[0] . ' (one minute)' ],
     );
+}
+
+
+# What the machine did in the last minute.
+sub load_average {
+    return (split / /, slurp('/proc/loadavg'))[0];
 }
 
 

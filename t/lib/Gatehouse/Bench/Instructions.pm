@@ -13,6 +13,7 @@ our @EXPORT_OK = qw(count_instructions callgrind);
 
 my $WARM  = 200;
 my $COUNT = 2000;
+my $QUICK = 200; # where it only must be seen to work
 
 
 # The command before the server's own.
@@ -28,6 +29,7 @@ sub count_instructions {
     my ($site, $server, $port, @requests) = @_;
     my $pid = $server->worker;
     my $out = "$site->{dir}/cg.$pid";
+    my $n = $site->{quick} ? $QUICK : $COUNT;
     my $ask = sub {
         my ($n, @which) = @_;
         my @got = Gatehouse::Bench::Http::ask($port, $n, @which);
@@ -38,7 +40,7 @@ sub count_instructions {
     # counted are new
     $ask->($WARM, reverse @requests);
     control('-i', 'on', $pid);
-    $ask->($COUNT, @requests);
+    $ask->($n, @requests);
     unlink glob "$out.*";
     control('-d', $pid);
     control('-i', 'off', $pid);
@@ -48,7 +50,7 @@ sub count_instructions {
     die "callgrind wrote nothing\n" if !defined $file;
     my ($all, $sha) = read_costs($file);
     unlink $file;
-    return { all => $all / $COUNT, sha => $sha / $COUNT };
+    return { all => $all / $n, sha => $sha / $n };
 }
 
 

@@ -12,12 +12,12 @@ our @EXPORT_OK = qw(load);
 my %US = (us => 1, ms => 1000, s => 1_000_000);
 
 
-# load(core =>, url =>, seconds =>, clients =>, script =>, args => [...],
+# load(core =>, url =>, seconds => (wrk takes whole ones), clients =>, script =>, args => [...],
 #      headers => [...], refused => 1 if all answers should be refusals)
 sub load {
     my (%arg) = @_;
-    my @command = (stopping($arg{seconds}), 'taskset', '-c', $arg{core},
-                   'wrk', '-t1', '--latency', "-c$arg{clients}", '-d1h',
+    my @command = ('taskset', '-c', $arg{core}, 'wrk', '-t1', '--latency',
+                   "-c$arg{clients}", "-d$arg{seconds}s",
                    (map { ('-H', $_) } @{ $arg{headers} || [] }),
                    ($arg{script} ? ('-s', $arg{script}) : ()), $arg{url},
                    ($arg{args} ? ('--', @{ $arg{args} }) : ()));
@@ -42,13 +42,6 @@ sub load {
         . " be\n" if $wrong;
     die "$arg{url}: $lost\n" if $lost;
     return \%got;
-}
-
-
-# wrk takes whole seconds only; told to end it says what there was
-sub stopping {
-    my ($seconds) = @_;
-    return ('timeout', '--foreground', '-s', 'INT', $seconds);
 }
 
 1;

@@ -104,7 +104,8 @@ sub verify {
     {
         my ($alg, $name, $who) = @$row;
         my $added = cpu_added($result, $name);
-        push @rows, [ "$alg, $who", micro(median(@{ $result->{verify}{$alg} })),
+        push @rows, [ "$alg, $who",
+                      micro(median(@{ $result->{verify}{$alg} })),
                       defined $added
                       ? (micro($added),
                          sprintf '%.2f', verify_ratio($result, $name, $alg))
@@ -150,13 +151,15 @@ sub set {
     return table(
         [ "$n->{keys} keys, $n->{consumers} consumers, "
           . "$n->{services} services", '' ],
-        [ 'documents', sprintf '%.0f MB in %d files', @$c{qw(documents files)} ],
+        [ 'documents',
+          sprintf '%.0f MB in %d files', @$c{qw(documents files)} ],
         [ 'reading them, CPU', $s->($c->{read}) ],
         [ 'compiling, CPU', $s->($c->{compile}) ],
         [ 'reading one file again and compiling, CPU',
           $s->($c->{read_one_file} + $c->{compile_again}) ],
         [ 'opening the image, CPU', $s->($c->{open}) ],
-        [ 'first start of the gateway until in force', $s->($scale->{first_start}) ],
+        [ 'first start of the gateway until in force',
+          $s->($scale->{first_start}) ],
         [ 'start from the image until in force', $s->($scale->{start}) ],
         [ 'one changed file until in force', $s->($scale->{change}{took}) ],
         [ 'the same, CPU of the worker', $s->($scale->{change}{cpu}) ],
@@ -166,7 +169,8 @@ sub set {
           $mb->($scale->{pss_kb}{small} / 1000) ],
         [ 'PSS of master and worker, all keys, after the change',
           $mb->($scale->{pss_kb}{large} / 1000) ],
-        [ 'looking up a key by its hash', sprintf '%.0f ns', $c->{key_by_hash} ],
+        [ 'looking up a key by its hash',
+          sprintf '%.0f ns', $c->{key_by_hash} ],
     );
 }
 
@@ -197,7 +201,8 @@ sub goals {
 
 sub number {
     my ($n) = @_;
-    return abs($n) >= 100 ? sprintf '%.0f', $n : sprintf '%.4g', sprintf '%.2f', $n;
+    return sprintf '%.0f', $n if abs($n) >= 100;
+    return sprintf '%.4g', sprintf '%.2f', $n;
 }
 
 1;

@@ -71,12 +71,19 @@ sub measure_once {
     my ($site, $path, $seconds, %more) = @_;
     my $server = $more{process} // $site->{servers}{ $path->{server} };
     my %sends = $more{sends} ? %{ $more{sends} } : $site->sends($path);
+
+    # go on where the last one ended: what was sent then is still known
+    my $turn = \$site->{turn}{ $path->{name} };
+    push @{ $sends{args} = [ @{ $sends{args} } ] }, $$turn // 0
+        if $sends{script};
+
     my $before = $server->cpu_s;
     my $load = load(core => $site->{other}, clients => $CLIENTS,
                     seconds => $seconds, refused => $path->{status} >= 400,
                     url => 'http://127.0.0.1:' . $site->port($path->{port})
                            . $path->{target}, %sends);
     my $spent = $server->cpu_s - $before;
+    $$turn += $load->{requests};
 
     $site->empty_logs;
     return { rate => $load->{rate}, p99_us => $load->{p99_us},

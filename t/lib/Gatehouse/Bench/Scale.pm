@@ -21,7 +21,8 @@ my $IN_TURN = 16384; # twice what a worker remembers of verified keys
 
 sub measure_scale {
     my ($site, $rounds, $seconds, $tell) = @_;
-    my $keys = ($ENV{SCALE} // 1) > 1 ? $ENV{SCALE} : 1_000_000;
+    my $keys = ($ENV{SCALE} // 1) > 1 ? $ENV{SCALE}
+             : $site->{quick} ? 2000 : 1_000_000;
     my %large = (keys => $keys, consumers => at_least($keys / 10),
                  services => at_least($keys / 100), files => 100);
     my %small = map { $_ => 1 } keys %large;
@@ -64,7 +65,8 @@ sub at_least { return $_[0] < 1 ? 1 : int $_[0] }
 # What policy_scale says: a name, a number, a unit
 sub in_memory {
     my ($site, %n) = @_;
-    my @said = `taskset -c $site->{worker} '$site->{build}/bench/policy_scale' \\
+    my $program = "$site->{build}/bench/policy_scale";
+    my @said = `taskset -c $site->{worker} '$program' \\
                 $n{keys} $n{consumers} $n{services} $n{files}`;
     die "policy_scale failed\n" if $?;
     return { map { my ($name, $value) = split; $name => $value } @said };

@@ -15,14 +15,15 @@ use Gatehouse::Bench::Http;
 use Gatehouse::Bench::Process;
 use Gatehouse::Test::Ports;
 
-# more than a worker remembers (4,096)
-my $TOKENS   = 6000;
+my $TOKENS   = 6000; # more than a worker remembers (4,096)
+my $QUICK    = 600;  # where it only must be seen to work
 my $ISSUER   = 'https://tokens.bench.test';
 my $AUDIENCE = 'https://api.bench.test';
 my $CONF     = 't/bench/conf';
 
 
-# new(build => DIR, worker => core, other => core, nginx => binary)
+# new(build => DIR, worker => core, other => core, nginx => binary,
+#     quick => 1 if the numbers do not matter)
 sub new {
     my ($class, %arg) = @_;
     my $self = bless { ports => {}, servers => {}, %arg }, $class;
@@ -37,7 +38,8 @@ sub new {
 }
 
 
-sub dir { return $_[0]{dir} }
+sub dir      { return $_[0]{dir} }
+sub audience { return $AUDIENCE }
 
 
 sub port {
@@ -169,9 +171,10 @@ sub make_tokens {
            . " umask 022; openssl pkey -in '$base.pem' -pubout"
            . " -out '$base.pub'") == 0 or die "openssl made no key\n";
 
-    my @tokens = `'$self->{build}/bench/tokens' $alg '$base.pem' $TOKENS \\
+    my $n = $self->{quick} ? $QUICK : $TOKENS;
+    my @tokens = `'$self->{build}/bench/tokens' $alg '$base.pem' $n \\
                   $ISSUER $AUDIENCE bench`;
-    die "no $alg tokens\n" if @tokens != $TOKENS;
+    die "no $alg tokens\n" if @tokens != $n;
     chomp @tokens;
     chmod 0644, "$base.pub";
 
@@ -255,6 +258,20 @@ sub issue_key {
 
     die "the tool issued no key\n" if $? || $key !~ /^(gh_\S+)\s*\z/;
     $self->{key}{issued} = $1;
+    return;
+}
+
+
+# A log that is off would make its path look cheap.
+sub check_logs {
+    my ($self) = @_;
+    my %log = (gate => 'gate.log', nginx => 'nginx.log',
+               haproxy => 'haproxy.stdout');
+
+    for my $name (grep { $log{$_} } sort keys %{ $self->{servers} }) {
+        Gatehouse::Bench::Http::wait_until(
+            sub { -s "$self->{dir}/$log{$name}" }, 20, "a log line of $name");
+    }
     return;
 }
 

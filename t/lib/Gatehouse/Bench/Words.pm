@@ -18,13 +18,15 @@ sub page {
         ? 'There was one core for worker, load and service: rates and'
           . ' latencies say little, CPU and instructions hold.'
         : "The worker had one core, load and service another.";
+    my $busy = $result->{load} < 1 ? '' : "**The machine was busy with other"
+        . " things (load $result->{load}):\nonly the instructions mean much.**";
     my $minutes = sprintf '%.0f', $result->{took} / 60;
 
     return <<"END" . scale($table) . held($table) . reading();
 # Benchmark
 
-Written by `make bench` on $date ($result->{rounds} rounds of
-$result->{seconds} s per path, $minutes minutes in all); do not edit it by hand.
+Written by `make bench` on $date ($result->{rounds} rounds of $result->{seconds} s per path, $minutes minutes
+in all); do not edit it by hand.
 
 ## Goals
 
@@ -36,8 +38,9 @@ measured" has no path yet, or was left out of this run.
 ## The machine
 
 $table->{host}
-$cores A virtual machine's numbers move with its neighbours: compare rows of one run, not
-runs of two machines.
+$cores $busy
+A virtual machine's numbers move with its neighbours: compare rows of one run, not runs of two
+machines.
 
 ## Paths
 
@@ -124,7 +127,7 @@ trust the instructions and the quartiles, and run it again.
 
     make bench                                  # all of it, and this page
     make bench ROUNDS=3 ONLY=key,jwt-rs         # some paths, on the screen only
-    make bench ROUNDS=1 SECONDS_EACH=0.2 CALLGRIND=0 SCALE=0
+    make bench QUICK=1 REPORT=/dev/null         # does it work at all?
 
 A path is a line in `t/lib/Gatehouse/Bench/Paths.pm` and a location in `t/bench/conf`; a goal
 is a line in `t/lib/Gatehouse/Bench/Goals.pm`.
