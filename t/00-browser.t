@@ -1,4 +1,3 @@
-# alone: a browser wants the machine for itself
 # The browser of the tests is a real one: it goes, types, clicks, keeps
 # cookies and tabs as people's browsers do, and trusts whom it is told to.
 use Gatehouse::Test;

@@ -146,6 +146,13 @@ for my $name (sort keys %see) {
 }
 $op->behave;
 
+# What must not be in a log is told
+$tokens = tokens();
+my %told = map { $_ => 1 } $op->secrets;
+is(scalar(grep { !$told{$_} } @$tokens{qw(access_token refresh_token
+                                          id_token)},
+          $rp->verifier, $op->secret), 0, 'its secrets are told');
+
 # The document, the set, the answer, the way back
 my @rows = Gatehouse::Test::Misprovider::Switches::all();
 my %argument = (endpoint_at => [ token => 'http://169.254.169.254/' ],
@@ -264,11 +271,14 @@ my $asks = Gatehouse::Test::Party->new(issuer => $tls->issuer,
                                        ca => $tls->ca);
 is($asks->metadata->{issuer}, $tls->issuer, 'a good certificate is trusted');
 for my $kind (qw(self_signed expired not_yet wrong_name other_ca
-                 client_only))
+                 client_only closes plaintext))
 {
     $tls->stop->start(tls => $kind);
     ok(!eval { $asks->metadata }, "J1: a certificate that is $kind");
 }
+$tls->stop->start(tls => 'mute');
+my $mute = Gatehouse::Test::Login->new(ca => $tls->ca, timeout => 1);
+is($mute->ask('GET', $tls->issuer)->status, 0, 'J5: no handshake at all');
 $tls->stop->start(tls => 'good');
 ok($asks->metadata, 'and a good one');
 

@@ -133,6 +133,10 @@ is($page->location, 'https://rp.example/bye?state=xyz',
 like($alice->visit($rp->authorize_url)->text, qr/Log in/,
      'she has to log in again');
 
+my %told_secret = map { $_ => 1 } $op->secrets;
+ok(!grep({ !$told_secret{$_} } @$tokens{qw(access_token refresh_token)},
+         $answer->{code}), 'what must not be in a log is told');
+
 # The journal, and a provider that is away
 cmp_ok($op->asked('token', grant_type => 'refresh_token', status => 200), '==',
        1, 'the journal counts what worked');

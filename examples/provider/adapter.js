@@ -8,9 +8,15 @@ const GRANTED = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken']);
 export class Memory {
   #rows = new Map();
 
+  /* ids of all codes and tokens, which are what clients hold */
+  secrets = new Set();
+
   put(model, id, payload, seconds) {
     const ends = seconds ? Date.now() + seconds * 1000 : Infinity;
     this.#rows.set(`${model}:${id}`, { model, id, payload, ends });
+    if (GRANTED.has(model)) {
+      this.secrets.add(id);
+    }
   }
 
   get(model, id) {

@@ -95,6 +95,9 @@ const ORDERS = {
     return {};
   },
 
+  /* every code and token so far: for tests that look into logs */
+  secrets: async (op) => ({ secrets: [...op.state.memory.secrets] }),
+
   /* requests so far */
   journal: async (op) => ({ requests: op.state.journal }),
   clear: async (op) => {

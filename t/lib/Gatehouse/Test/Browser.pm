@@ -243,7 +243,7 @@ sub log {
 }
 
 
-# ---- tabs and cookies ---------------------------------------------------------
+# ---- tabs and cookies -------------------------------------------------------
 
 # Another person is another profile without a trace of the first.
 sub context {
@@ -308,7 +308,7 @@ sub clear_cookies {
 }
 
 
-# ---- the end ------------------------------------------------------------------
+# ---- the end ----------------------------------------------------------------
 
 sub stop {
     my ($self) = @_;

@@ -16,8 +16,9 @@ Gatehouse::Test::Login - a person at a browser without scripts
 
 =head1 SYNOPSIS
 
-    my $alice = Gatehouse::Test::Login->new(ca => [ $op->ca, $t->{tls_ca}->ca ]);
-    my $page  = $alice->login($t->url('/orders'), 'alice');
+    my $alice = Gatehouse::Test::Login->new(
+        ca => [ $op->ca, $t->{tls_ca}->ca ]);
+    my $page  = $alice->login("https://localhost:$port/orders", 'alice');
 
     is($page->status, 200, 'Alice sees the orders');
     is($alice->cookie('__Host-gatehouse')->{samesite}, 'Lax', '...');

@@ -46,12 +46,13 @@ C<t/lib/misprovider --list> shows them all with the rows they play.
 =item new(%options)
 
 C<tls> (1: https with an authority of its own; 0; or a kind of certificate,
-see below), C<alg> (RS256), C<path> of the issuer (such as /realms/staff),
-C<client_id> (gatehouse), C<client_secret>, C<auth> (basic post jwt; undef for
-any), C<client_jwk>, C<redirect_uris> (undef for any), C<lifetime> (300, of
-access tokens), C<id_lifetime> (300), C<claims>. C<fixture> dresses it up as
-a provider of F<t/fixtures/oidc> (keycloak, entra, google, okta, auth0): its
-discovery document, paths, claims and answers.
+see below), C<alg> (RS256), C<key> (of another provider, to share it), C<path>
+of the issuer (such as /realms/staff), C<client_id> (gatehouse),
+C<client_secret>, C<auth> (basic post jwt; undef for any), C<client_jwk>,
+C<redirect_uris> (none: any will do), C<lifetime> (300, of access tokens),
+C<id_lifetime> (300), C<claims>. C<fixture> dresses it up as a provider of
+F<t/fixtures/oidc> (keycloak, entra, google, okta, auth0): its discovery
+document, paths, claims and answers.
 
 =item issuer, port, ca, certificate, secret, secret_file
 
@@ -83,6 +84,11 @@ answer. C<< token => $text >> sends that one again.
 
 { sid sub } of all logins.
 
+=item secrets
+
+every code and token that it gave out, every verifier and client secret that
+it was shown: for C<< $t->plant_secret($op->secrets) >>.
+
 =item journal($endpoint), asked($endpoint, %params), complaints, forget
 
 requests as { endpoint method path headers query form params body at }; in
@@ -93,7 +99,8 @@ end_session.
 =item stop, start(tls => kind)
 
 away and back at the same port, with another certificate if given: good,
-self_signed, expired, not_yet, wrong_name, other_ca, client_only.
+self_signed, expired, not_yet, wrong_name, other_ca, client_only; or mute (no
+handshake, ever), closes (instead of one), plaintext (an answer before it).
 
 =back
 
@@ -130,7 +137,8 @@ sub new {
     my $self = bless {
         dir => $dir, port => $port, tls => $tls,
         store => Gatehouse::Test::Misprovider::State->new($dir),
-        keys => [ Gatehouse::Test::Token->new(alg => $alg) ],
+        keys => [ delete $arg{key}
+                  || Gatehouse::Test::Token->new(alg => $alg) ],
         decoy => {}, option => {
             issuer => "$scheme://localhost:$port$path", fixture => $worn,
             path => $path, client_id => 'gatehouse', auth => undef,
@@ -219,8 +227,9 @@ sub decoy {
     my $alg = $self->key->alg;
 
     return if !%{ $self->{option}{switches} };
-    return $self->{decoy}{$alg} //= Gatehouse::Test::Misprovider::State::freeze(
-        Gatehouse::Test::Token->new(alg => $alg));
+    my $freeze = \&Gatehouse::Test::Misprovider::State::freeze;
+    return $self->{decoy}{$alg}
+        //= $freeze->(Gatehouse::Test::Token->new(alg => $alg));
 }
 
 
@@ -246,8 +255,9 @@ sub start {
     my $tls;
     if ($self->{tls}) {
         my $kind = $self->{tls} eq '1' ? 'good' : $self->{tls};
-        $self->{pair} = [ $self->pair_of($kind) ];
-        $tls = { SSL_cert_file => $self->{pair}[0],
+        my $trick = $kind =~ /^(?:mute|closes|plaintext)$/ ? $kind : undef;
+        $self->{pair} = [ $self->pair_of($trick ? 'good' : $kind) ];
+        $tls = { trick => $trick, SSL_cert_file => $self->{pair}[0],
                  SSL_key_file  => $self->{pair}[1] };
         require IO::Socket::SSL;
     }
@@ -393,7 +403,7 @@ sub send_logout {
 }
 
 
-# ---- what was asked -----------------------------------------------------------
+# ---- what was asked ---------------------------------------------------------
 
 sub lines {
     my ($self, $name) = @_;
@@ -417,6 +427,18 @@ sub asked {
         !grep { ($request->{params}{$_} // '') ne $params{$_} }
               CORE::keys %params
     } $self->journal($endpoint);
+}
+
+
+sub secrets {
+    my ($self) = @_;
+    my %secret = map { $_ => 1 } $self->secret, $self->lines('issued');
+    for my $request ($self->journal) {
+        $secret{$_} = 1 for grep { length($_ // '') } $request->{headers}
+            {authorization}, map { $request->{params}{$_} }
+            qw(code code_verifier refresh_token token client_assertion);
+    }
+    return sort { $a cmp $b } CORE::keys %secret;
 }
 
 

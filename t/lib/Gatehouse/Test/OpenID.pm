@@ -80,6 +80,11 @@ revocation end_session.
 
 requests so far: { at method path route grant_type client status }.
 
+=item secrets
+
+every code, access and refresh token that it gave out, and the clients'
+secret: for C<< $t->plant_secret($op->secrets) >>.
+
 =item stop, start
 
 away, and back at the same port: keys stay, sessions do not.
@@ -154,7 +159,7 @@ sub ca {
 sub certificate { return ($_[0]{options}{tls} || {})->{cert} }
 
 
-# ---- its life --------------------------------------------------------------
+# ---- its life ---------------------------------------------------------------
 
 sub start {
     my ($self) = @_;
@@ -215,7 +220,7 @@ sub stop {
 }
 
 
-# ---- orders ----------------------------------------------------------------
+# ---- orders -----------------------------------------------------------------
 
 sub order {
     my ($self, $what, %arg) = @_;
@@ -300,6 +305,12 @@ sub trust {
 
 sub journal { return @{ $_[0]->order('journal')->{requests} } }
 sub clear   { $_[0]->order('clear'); return $_[0] }
+
+sub secrets {
+    my ($self) = @_;
+    return ($self->secret, @{ $self->order('secrets')->{secrets} });
+}
+
 
 sub asked {
     my ($self, $route, %with) = @_;

@@ -73,7 +73,9 @@ sub warm_up {
     return if !$tls;
 
     require IO::Socket::SSL;
-    my $context = IO::Socket::SSL::SSL_Context->new(SSL_server => 1, %$tls);
+    my %tls = %$tls;
+    delete $tls{trick};
+    my $context = IO::Socket::SSL::SSL_Context->new(SSL_server => 1, %tls);
     $tls->{SSL_reuse_ctx} = $context if $context;
     return;
 }
@@ -83,7 +85,13 @@ sub connection {
     my ($client, $state, $tls) = @_;
 
     if ($tls) {
-        IO::Socket::SSL->start_SSL($client, SSL_server => 1, %$tls)
+        my %tls = %$tls;
+        my $trick = delete $tls{trick} // '';
+        sleep 3600 if $trick eq 'mute';
+        syswrite $client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+            if $trick eq 'plaintext';
+        return if $trick eq 'closes';
+        IO::Socket::SSL->start_SSL($client, SSL_server => 1, %tls)
             or return;
     }
     my $in = '';
@@ -241,6 +249,7 @@ sub do_authorize {
     }
 
     my $code = Gatehouse::Test::Party::fresh();
+    $state->append('issued', $code);
     $state->put('codes', $code, { %asked, at => time,
                                   sub => $state->{claims}{sub} });
     my $back = [ code => $code, state => $asked{state} ];
@@ -382,6 +391,8 @@ sub issue {
         %{ $worn->{tokens} || {} },
     };
     delete @$tokens{ @{ $worn->{no_tokens} || [] } };
+    my @given = @$tokens{qw(access_token refresh_token id_token)};
+    $state->append('issued', $_) for grep { defined } @given;
     return json(Gatehouse::Test::Misprovider::Switches::apply(
         'tokens', $tokens, $context));
 }
