@@ -222,11 +222,7 @@ ngx_http_gatehouse_credentials(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].key.len == glcf->api_key_header.len
-                && ngx_strncasecmp(h[i].key.data, glcf->api_key_header.data,
-                                   h[i].key.len)
-                       == 0)
-            {
+            if (ngx_http_gatehouse_header_is(&h[i], &glcf->api_key_in)) {
                 found->key_header = &h[i];
                 found->n_keys++;
                 continue;

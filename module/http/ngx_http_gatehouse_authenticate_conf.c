@@ -3,7 +3,7 @@
  * who may enter a location, and by which proof.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static char *ngx_http_gatehouse_add_method(

@@ -3,7 +3,7 @@
  * service and what the consumer's plan includes. Everything must hold.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static void ngx_http_gatehouse_rules_free(void *data);

@@ -4,7 +4,7 @@
  * http block. Those of a station are in the station's own _conf file.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static void ngx_http_gatehouse_names_free(void *data);
@@ -191,6 +191,13 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->api_key_header.data == NULL) {
         ngx_str_set(&conf->api_key_header, "X-API-Key");
+    }
+
+    if (ngx_http_gatehouse_header_make(cf->pool, &conf->api_key_header,
+                                       &conf->api_key_in)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_http_gatehouse_merge_signature(cf, prev, conf) != NGX_CONF_OK) {

@@ -211,10 +211,7 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
     }
 
     return auth != NULL && auth->api_key && !glcf->forward_credentials
-           && h->key.len == glcf->api_key_header.len
-           && ngx_strncasecmp(h->key.data, glcf->api_key_header.data,
-                              h->key.len)
-                  == 0;
+           && ngx_http_gatehouse_header_is(h, &glcf->api_key_in);
 }
 
 

@@ -4,7 +4,7 @@
  * is taken away from outside requests everywhere.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static char *ngx_http_gatehouse_preset(ngx_conf_t *cf, ngx_str_t *name,

@@ -5,6 +5,7 @@
  * end of configuration, so also in `nginx -t`.
  */
 
+#include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_guard.h"
 
 #define NGX_HTTP_GATEHOUSE_EXEMPT_MAX 8

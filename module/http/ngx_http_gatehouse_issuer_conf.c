@@ -3,7 +3,7 @@
  * their keys come from, and which claims mean what.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static char *ngx_http_gatehouse_issuer_member(ngx_conf_t *cf,

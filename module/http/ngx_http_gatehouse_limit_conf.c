@@ -3,7 +3,7 @@
  * name is one counter, wherever it is used.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static char *ngx_http_gatehouse_limit_words(ngx_conf_t *cf,

@@ -4,7 +4,7 @@
  * mean is in the _conf files; what requests meet is in the stations.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_corridor.h"
 
 

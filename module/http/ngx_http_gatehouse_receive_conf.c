@@ -3,7 +3,7 @@
  * target, and whose request ids are believed.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 /* gatehouse_target strict | allow=encoded-slash,semicolon,...; */

@@ -3,7 +3,7 @@
  * no header can pick one version's rules and another's deployment.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static ngx_int_t ngx_http_gatehouse_resolve_version(

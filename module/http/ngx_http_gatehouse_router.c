@@ -4,7 +4,7 @@
  * was chosen for it, with that upstream's own balancing and keepalive.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 static ngx_int_t ngx_http_gatehouse_router_init_upstream(

@@ -4,6 +4,7 @@
  * master at its first start (0600).
  */
 
+#include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_corridor.h"
 
 #include <openssl/crypto.h>

@@ -4,29 +4,14 @@
  * moved. An unknown or ended session counts as no credential.
  */
 
-#include "ngx_http_gatehouse_oidc.h"
+#include "ngx_http_gatehouse_session.h"
 
-#include <openssl/crypto.h>
-
-#define SESSIONS_MAX 4096
 #define SESSION_SEEN_S (24 * 3600) /* a cell that old may be given away */
 
 
-struct ngx_http_gatehouse_sessions_s {
-    ngx_http_gatehouse_session_entry_t **buckets;
-    ngx_uint_t mask, n;
-    ngx_queue_t queue;
-};
-
-
-static ngx_http_gatehouse_session_entry_t **session_bucket(
-    ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie);
 static ngx_int_t session_current(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_oidc_t *oidc,
                                  ngx_http_gatehouse_session_entry_t **out);
-static ngx_http_gatehouse_session_entry_t *session_find(
-    ngx_http_gatehouse_main_conf_t *gmcf, ngx_http_gatehouse_oidc_t *oidc,
-    gh_str_t cookie);
 static ngx_int_t session_open(ngx_http_gatehouse_request_t *gr,
                               ngx_http_gatehouse_session_entry_t *entry,
                               gh_str_t record, uint64_t stamp);
@@ -38,65 +23,12 @@ static ngx_int_t session_judge(ngx_http_gatehouse_request_t *gr,
                                ngx_http_gatehouse_session_entry_t *entry);
 static ngx_int_t session_wait(ngx_http_gatehouse_request_t *gr,
                               ngx_http_gatehouse_session_entry_t *entry);
-static ngx_http_gatehouse_session_entry_t *session_copy(
-    const ngx_http_gatehouse_session_entry_t *entry);
-static void session_list(ngx_http_gatehouse_session_entry_t *entry);
-static void session_unlist(ngx_http_gatehouse_session_entry_t *entry);
 static void session_use(ngx_http_gatehouse_request_t *gr,
                         ngx_http_gatehouse_session_entry_t *entry);
 static void session_see(ngx_http_gatehouse_session_entry_t *entry,
                         int64_t now_s);
 static uint64_t session_later(uint64_t old, void *data, gh_rc_t *rc);
 static bool session_seen_idle(uint64_t value, uint64_t now_s);
-
-
-ngx_int_t
-ngx_http_gatehouse_sessions_open(ngx_cycle_t *cycle,
-                                 ngx_http_gatehouse_main_conf_t *gmcf)
-{
-    ngx_http_gatehouse_sessions_t *t;
-
-    ngx_queue_init(&gmcf->updates);
-
-    if (gmcf->providers.nelts == 0) {
-        return NGX_OK;
-    }
-
-    t = ngx_pcalloc(cycle->pool, sizeof(ngx_http_gatehouse_sessions_t));
-    if (t == NULL) {
-        return NGX_ERROR;
-    }
-
-    t->mask = 2 * SESSIONS_MAX - 1;
-    t->buckets = ngx_pcalloc(cycle->pool, (t->mask + 1) * sizeof(void *));
-    ngx_queue_init(&t->queue);
-
-    gmcf->sessions = t;
-
-    return (t->buckets == NULL) ? NGX_ERROR : NGX_OK;
-}
-
-
-void
-ngx_http_gatehouse_sessions_close(ngx_http_gatehouse_main_conf_t *gmcf)
-{
-    ngx_queue_t *q;
-    ngx_http_gatehouse_sessions_t *t = gmcf->sessions;
-
-    ngx_http_gatehouse_updates_close(gmcf);
-
-    if (t == NULL) {
-        return;
-    }
-
-    while (!ngx_queue_empty(&t->queue)) {
-        q = ngx_queue_head(&t->queue);
-        session_unlist(
-            ngx_queue_data(q, ngx_http_gatehouse_session_entry_t, queue));
-    }
-
-    gmcf->sessions = NULL;
-}
 
 
 ngx_int_t
@@ -168,7 +100,7 @@ session_current(ngx_http_gatehouse_request_t *gr,
         return NGX_DECLINED;
     }
 
-    entry = session_find(gr->gmcf, oidc, cookie);
+    entry = ngx_http_gatehouse_session_find(gr->gmcf, oidc, cookie);
 
     if (entry == NULL || entry->ended) {
         return NGX_DECLINED;
@@ -180,7 +112,7 @@ session_current(ngx_http_gatehouse_request_t *gr,
     rc = ngx_http_gatehouse_lookup(gr, GH_KIND_SESSION, name, &record, &stamp);
 
     if (rc == GH_ABSENT) {
-        session_unlist(entry);
+        ngx_http_gatehouse_session_unlist(entry);
         return NGX_DECLINED;
     }
 
@@ -192,8 +124,8 @@ session_current(ngx_http_gatehouse_request_t *gr,
         && entry->refs > 1)
     {
         /* others still read the old one: they keep it */
-        session_unlist(entry);
-        entry = session_find(gr->gmcf, oidc, cookie);
+        ngx_http_gatehouse_session_unlist(entry);
+        entry = ngx_http_gatehouse_session_find(gr->gmcf, oidc, cookie);
 
         if (entry == NULL) {
             return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
@@ -208,11 +140,11 @@ session_current(ngx_http_gatehouse_request_t *gr,
             break;
 
         case NGX_DECLINED:
-            session_unlist(entry);
+            ngx_http_gatehouse_session_unlist(entry);
             return NGX_DECLINED;
 
         default:
-            session_unlist(entry);
+            ngx_http_gatehouse_session_unlist(entry);
             return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
         }
     }
@@ -245,61 +177,6 @@ ngx_http_gatehouse_session_cookie(ngx_http_request_t *r,
     *cookie = ngx_http_gatehouse_gh(value);
 
     return NGX_OK;
-}
-
-
-/* Listed in the table; NULL: not a cookie of ours, or no memory. */
-
-static ngx_http_gatehouse_session_entry_t *
-session_find(ngx_http_gatehouse_main_conf_t *gmcf,
-             ngx_http_gatehouse_oidc_t *oidc, gh_str_t cookie)
-{
-    char name[GH_SESSION_NAME_LEN];
-    gh_str_t text;
-    ngx_http_gatehouse_session_entry_t *entry;
-
-    for (entry = *session_bucket(gmcf, cookie); entry; entry = entry->next) {
-
-        if (entry->oidc == oidc
-            && gh_equal_secret(entry->cookie, cookie.data, cookie.len))
-        {
-            ngx_queue_remove(&entry->queue);
-            ngx_queue_insert_head(&gmcf->sessions->queue, &entry->queue);
-            return entry;
-        }
-    }
-
-    if (gh_session_name(gmcf->secret, cookie, name) != GH_OK) {
-        return NULL;
-    }
-
-    entry =
-        ngx_calloc(sizeof(ngx_http_gatehouse_session_entry_t), ngx_cycle->log);
-    if (entry == NULL) {
-        return NULL;
-    }
-
-    entry->gmcf = gmcf;
-    entry->oidc = oidc;
-    ngx_memcpy(entry->cookie, cookie.data, GH_SESSION_COOKIE_LEN);
-    ngx_memcpy(entry->name, name, GH_SESSION_NAME_LEN);
-    ngx_queue_init(&entry->waiters);
-
-    text.data = name;
-    text.len = GH_SESSION_NAME_LEN;
-    entry->hash = gh_siphash(&gmcf->shm->sip, text);
-
-    session_list(entry);
-
-    return entry;
-}
-
-
-static ngx_http_gatehouse_session_entry_t **
-session_bucket(ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie)
-{
-    return &gmcf->sessions->buckets[gh_siphash(&gmcf->sip, cookie)
-                                    & gmcf->sessions->mask];
 }
 
 
@@ -468,46 +345,23 @@ ngx_http_gatehouse_session_renew(ngx_http_gatehouse_session_entry_t *entry,
 
     if (entry->refs > 2) {
         /* the table, the update, and requests */
-        fresh = session_copy(entry);
+        fresh = ngx_http_gatehouse_session_copy(entry);
 
         if (fresh == NULL) {
             gh_session_clear(&session);
             return;
         }
 
-        session_unlist(entry);
-        session_list(fresh);
+        ngx_http_gatehouse_session_unlist(entry);
+        ngx_http_gatehouse_session_list(fresh);
     }
 
     gh_session_clear(&fresh->session);
     fresh->session = session;
 
     if (session_principal(fresh) != NGX_OK) {
-        session_unlist(fresh);
+        ngx_http_gatehouse_session_unlist(fresh);
     }
-}
-
-
-static ngx_http_gatehouse_session_entry_t *
-session_copy(const ngx_http_gatehouse_session_entry_t *entry)
-{
-    ngx_http_gatehouse_session_entry_t *copy;
-
-    copy =
-        ngx_calloc(sizeof(ngx_http_gatehouse_session_entry_t), ngx_cycle->log);
-    if (copy == NULL) {
-        return NULL;
-    }
-
-    copy->gmcf = entry->gmcf;
-    copy->oidc = entry->oidc;
-    copy->stamp = entry->stamp;
-    copy->hash = entry->hash;
-    ngx_memcpy(copy->cookie, entry->cookie, GH_SESSION_COOKIE_LEN);
-    ngx_memcpy(copy->name, entry->name, GH_SESSION_NAME_LEN);
-    ngx_queue_init(&copy->waiters);
-
-    return copy;
 }
 
 
@@ -577,74 +431,6 @@ session_use(ngx_http_gatehouse_request_t *gr,
     }
 
     gr->principal = entry->principal;
-}
-
-
-static void
-session_list(ngx_http_gatehouse_session_entry_t *entry)
-{
-    gh_str_t cookie;
-    ngx_queue_t *q;
-    ngx_http_gatehouse_sessions_t *t = entry->gmcf->sessions;
-    ngx_http_gatehouse_session_entry_t **bucket;
-
-    if (t->n == SESSIONS_MAX) {
-        q = ngx_queue_last(&t->queue);
-        session_unlist(
-            ngx_queue_data(q, ngx_http_gatehouse_session_entry_t, queue));
-    }
-
-    cookie.data = (char *) entry->cookie;
-    cookie.len = GH_SESSION_COOKIE_LEN;
-    bucket = session_bucket(entry->gmcf, cookie);
-
-    entry->next = *bucket;
-    *bucket = entry;
-    ngx_queue_insert_head(&t->queue, &entry->queue);
-    t->n++;
-    entry->listed = 1;
-    entry->refs++;
-}
-
-
-static void
-session_unlist(ngx_http_gatehouse_session_entry_t *entry)
-{
-    gh_str_t cookie;
-    ngx_http_gatehouse_session_entry_t **link;
-
-    if (!entry->listed) {
-        return;
-    }
-
-    cookie.data = (char *) entry->cookie;
-    cookie.len = GH_SESSION_COOKIE_LEN;
-
-    for (link = session_bucket(entry->gmcf, cookie); *link != entry;
-         link = &(*link)->next)
-    { /* void */
-    }
-
-    *link = entry->next;
-    ngx_queue_remove(&entry->queue);
-    entry->gmcf->sessions->n--;
-    entry->listed = 0;
-
-    ngx_http_gatehouse_session_release(entry);
-}
-
-
-void
-ngx_http_gatehouse_session_release(ngx_http_gatehouse_session_entry_t *entry)
-{
-    if (--entry->refs != 0) {
-        return;
-    }
-
-    gh_session_clear(&entry->session);
-    ngx_free(entry->lists);
-    OPENSSL_cleanse(entry->cookie, sizeof(entry->cookie));
-    ngx_free(entry);
 }
 
 

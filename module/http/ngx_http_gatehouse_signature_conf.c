@@ -3,6 +3,7 @@
  * how it tells callers.
  */
 
+#include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_signature.h"
 
 #define NGX_HTTP_GATEHOUSE_SIGNATURE_SKEW_MAX 3600

@@ -4,7 +4,7 @@
  * only under a name that a foreign web page cannot take.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_status.h"
 
 

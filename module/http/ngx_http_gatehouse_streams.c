@@ -5,7 +5,7 @@
  * that would not be let in now is closed. ..._stands.c says which.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 #define NGX_HTTP_GATEHOUSE_STREAM_TICK 1000 /* ms */
 #define NGX_HTTP_GATEHOUSE_STREAM_LOOKS 512 /* in one go */

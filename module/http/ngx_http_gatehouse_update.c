@@ -4,55 +4,26 @@
  * was seen. Each is a job of its own that outlives the request that asked.
  */
 
-#include "ngx_http_gatehouse_oidc.h"
+#include "ngx_http_gatehouse_update.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #define UPDATE_CLAIM_S 15
 #define UPDATE_POLL_MS 100  /* for the end of another's refresh */
 #define UPDATE_WAIT_MS 6000 /* in all */
 #define UPDATE_TRIES 4
-#define UPDATE_RETRY_MS 5000
 #define UPDATE_TOUCH_MS 30000
-
-
-typedef void (*ngx_http_gatehouse_update_pt)(ngx_http_gatehouse_update_t *u);
-
-struct ngx_http_gatehouse_update_s {
-    ngx_queue_t queue;                         /* of the worker's */
-    ngx_http_gatehouse_session_entry_t *entry; /* held */
-    ngx_http_gatehouse_main_conf_t *gmcf;
-    ngx_http_gatehouse_oidc_t *oidc;
-
-    ngx_gatehouse_store_op_t *op;
-    ngx_gatehouse_fetch_t *fetch;
-    ngx_gatehouse_waiter_t keys_waiter;
-    ngx_http_gatehouse_update_pt next; /* when op is done */
-    ngx_event_t timer;
-    ngx_connection_t dummy;
-    ngx_msec_t until;
-
-    uint64_t version; /* of the record in session */
-    gh_session_t session;
-    gh_oidc_reply_t reply;
-    gh_buf_t sealed; /* what is being written */
-    ngx_uint_t tries;
-    unsigned refresh : 1;
-    unsigned opened : 1;  /* session */
-    unsigned replied : 1; /* reply: verified, to be written */
-};
 
 
 static ngx_http_gatehouse_update_t *update_create(
     ngx_http_gatehouse_session_entry_t *entry, ngx_uint_t refresh);
 static void update_free(ngx_http_gatehouse_update_t *u);
-static void update_end(ngx_http_gatehouse_update_t *u);
-static void update_fail(ngx_http_gatehouse_update_t *u, const char *why);
+static gh_str_t update_name(const ngx_http_gatehouse_update_t *u);
 static void update_store(ngx_http_gatehouse_update_t *u,
                          ngx_gatehouse_store_type_e type, gh_str_t value,
                          ngx_http_gatehouse_update_pt next);
 static void update_stored(ngx_gatehouse_store_op_t *op);
+static gh_rc_t update_rc(ngx_http_gatehouse_update_t *u);
 static void update_claim(ngx_http_gatehouse_update_t *u);
 static void update_claimed(ngx_http_gatehouse_update_t *u);
 static void update_poll(ngx_event_t *ev);
@@ -60,19 +31,7 @@ static void update_get(ngx_http_gatehouse_update_t *u);
 static void update_got(ngx_http_gatehouse_update_t *u);
 static ngx_int_t update_open(ngx_http_gatehouse_update_t *u);
 static void update_touched(ngx_http_gatehouse_update_t *u);
-static void update_ask(ngx_http_gatehouse_update_t *u);
-static ngx_gatehouse_fetch_t *update_post(ngx_http_gatehouse_update_t *u,
-                                          const gh_provider_t *provider);
-static void update_asked(ngx_gatehouse_fetch_t *f);
-static void update_answer(ngx_http_gatehouse_update_t *u,
-                          const ngx_gatehouse_fetch_t *f);
-static void update_verify(void *data);
-static gh_rc_t update_id_token(ngx_http_gatehouse_update_t *u,
-                               const char **what);
-static void update_over(ngx_http_gatehouse_update_t *u, const char *why);
-static void update_write(ngx_http_gatehouse_update_t *u);
 static void update_written(ngx_http_gatehouse_update_t *u);
-static gh_str_t update_name(const ngx_http_gatehouse_update_t *u);
 
 
 ngx_int_t
@@ -212,8 +171,8 @@ update_free(ngx_http_gatehouse_update_t *u)
 
 /* Those who wait look at the session again. */
 
-static void
-update_end(ngx_http_gatehouse_update_t *u)
+void
+ngx_http_gatehouse_update_end(ngx_http_gatehouse_update_t *u)
 {
     ngx_queue_t woken;
     ngx_gatehouse_waiter_t *waiter;
@@ -238,11 +197,12 @@ update_end(ngx_http_gatehouse_update_t *u)
 }
 
 
-static void
-update_fail(ngx_http_gatehouse_update_t *u, const char *why)
+void
+ngx_http_gatehouse_update_fail(ngx_http_gatehouse_update_t *u, const char *why)
 {
     if (u->refresh) {
-        u->entry->refresh_after = (ngx_current_msec + UPDATE_RETRY_MS) | 1;
+        u->entry->refresh_after =
+            (ngx_current_msec + NGX_HTTP_GATEHOUSE_UPDATE_RETRY_MS) | 1;
 
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "gatehouse: tokens of a session of provider \"%V\" "
@@ -250,7 +210,7 @@ update_fail(ngx_http_gatehouse_update_t *u, const char *why)
                       &u->oidc->name, why);
     }
 
-    update_end(u);
+    ngx_http_gatehouse_update_end(u);
 }
 
 
@@ -303,7 +263,7 @@ update_store(ngx_http_gatehouse_update_t *u, ngx_gatehouse_store_type_e type,
         ngx_gatehouse_store_op_create(type, kind, gh_buf_str(&name), value);
 
     if (u->op == NULL) {
-        update_fail(u, "no memory");
+        ngx_http_gatehouse_update_fail(u, "no memory");
         return;
     }
 
@@ -368,14 +328,15 @@ update_claimed(ngx_http_gatehouse_update_t *u)
     }
 
     if (rc != GH_CONFLICT) {
-        update_fail(u, "the store could not be asked");
+        ngx_http_gatehouse_update_fail(u, "the store could not be asked");
         return;
     }
 
     /* somebody else refreshes it: its record will move */
 
     if ((ngx_msec_int_t) (u->until - ngx_current_msec) <= 0) {
-        update_fail(u, "another worker began and did not end it");
+        ngx_http_gatehouse_update_fail(
+            u, "another worker began and did not end it");
         return;
     }
 
@@ -390,7 +351,7 @@ update_poll(ngx_event_t *ev)
     ngx_http_gatehouse_update_t *u = c->data;
 
     if (u->replied) {
-        update_write(u);
+        ngx_http_gatehouse_update_write(u);
         return;
     }
 
@@ -421,17 +382,17 @@ update_got(ngx_http_gatehouse_update_t *u)
     (void) update_rc(u);
 
     if (rc == GH_ABSENT || (rc == GH_OK && opened == NGX_DECLINED)) {
-        update_end(u); /* logged out meanwhile */
+        ngx_http_gatehouse_update_end(u); /* logged out meanwhile */
         return;
     }
 
     if (rc != GH_OK || opened != NGX_OK) {
-        update_fail(u, "the store could not be asked");
+        ngx_http_gatehouse_update_fail(u, "the store could not be asked");
         return;
     }
 
     if (u->replied) {
-        update_write(u);
+        ngx_http_gatehouse_update_write(u);
         return;
     }
 
@@ -443,7 +404,7 @@ update_got(ngx_http_gatehouse_update_t *u)
     if (u->session.refreshed_at_s != u->entry->session.refreshed_at_s
         || u->session.refresh_token.len == 0)
     {
-        update_end(u); /* done by somebody else */
+        ngx_http_gatehouse_update_end(u); /* done by somebody else */
         return;
     }
 
@@ -453,7 +414,7 @@ update_got(ngx_http_gatehouse_update_t *u)
         return;
     }
 
-    update_ask(u);
+    ngx_http_gatehouse_update_ask(u);
 }
 
 
@@ -486,194 +447,16 @@ update_touched(ngx_http_gatehouse_update_t *u)
 
     if (!gh_session_touch_due(&u->session, &u->oidc->times, now)) {
         u->entry->session.seen_at_s = u->session.seen_at_s;
-        update_end(u);
+        ngx_http_gatehouse_update_end(u);
         return;
     }
 
-    update_write(u);
+    ngx_http_gatehouse_update_write(u);
 }
 
 
-static void
-update_ask(ngx_http_gatehouse_update_t *u)
-{
-    const gh_provider_t *provider;
-
-    if (ngx_gatehouse_keys_metadata(u->gmcf->keys, &u->oidc->issuer.keys,
-                                    &provider, NULL)
-        != GH_OK)
-    {
-        update_fail(u, "the provider's metadata could not be had");
-        return;
-    }
-
-    u->fetch = update_post(u, provider);
-
-    if (u->fetch == NULL) {
-        update_fail(u, "no memory");
-        return;
-    }
-
-    u->fetch->handler = update_asked;
-    u->fetch->data = u;
-
-    if (ngx_gatehouse_fetch_start(u->gmcf->fetcher, u->fetch) != NGX_OK) {
-        ngx_gatehouse_fetch_destroy(u->fetch);
-        u->fetch = NULL;
-        update_fail(u, "the provider is not asked for the moment");
-    }
-}
-
-
-static ngx_gatehouse_fetch_t *
-update_post(ngx_http_gatehouse_update_t *u, const gh_provider_t *provider)
-{
-    ngx_http_gatehouse_grant_t grant;
-
-    ngx_memzero(&grant, sizeof(ngx_http_gatehouse_grant_t));
-    grant.refresh_token = u->session.refresh_token;
-
-    return ngx_http_gatehouse_oidc_grant(u->oidc, provider, &grant);
-}
-
-
-static void
-update_asked(ngx_gatehouse_fetch_t *f)
-{
-    ngx_http_gatehouse_update_t *u = f->data;
-
-    u->fetch = NULL;
-    update_answer(u, f);
-    ngx_gatehouse_fetch_destroy(f);
-}
-
-
-static void
-update_answer(ngx_http_gatehouse_update_t *u, const ngx_gatehouse_fetch_t *f)
-{
-    char room[65];
-    gh_rc_t rc;
-    gh_buf_t out = GH_BUF(room);
-    gh_str_t error, body;
-
-    if (f->rc != GH_OK) {
-        update_fail(u, "the provider could not be reached");
-        return;
-    }
-
-    body.data = f->body;
-    body.len = f->body_len;
-
-    rc = gh_oidc_reply_parse(f->status, body, false, &out, &u->reply, &error);
-
-    if (rc == GH_DENIED && gh_str_eq(error, GH_STR("invalid_grant"))) {
-        update_over(u, "the provider ended it");
-        return;
-    }
-
-    if (rc != GH_OK) {
-        update_fail(u, "the provider refused, or its answer is none");
-        return;
-    }
-
-    update_verify(u);
-}
-
-
-/* A new id_token must be of the same person and provider. */
-
-static void
-update_verify(void *data)
-{
-    gh_rc_t rc;
-    const char *what = "";
-    ngx_http_gatehouse_update_t *u = data;
-
-    rc = (u->reply.id_token.len != 0) ? update_id_token(u, &what) : GH_OK;
-
-    if (rc == GH_AGAIN) {
-        return;
-    }
-
-    if (rc == GH_UNAVAILABLE || rc == GH_NOMEM) {
-        update_fail(u, "the new id_token could not be verified");
-        return;
-    }
-
-    if (rc != GH_OK) {
-        update_over(u, what);
-        return;
-    }
-
-    u->replied = 1;
-    u->tries = 0;
-    update_write(u);
-}
-
-
-static gh_rc_t
-update_id_token(ngx_http_gatehouse_update_t *u, const char **what)
-{
-    gh_rc_t rc;
-    gh_jwt_t jwt;
-    json_t *claims;
-    gh_reason_t reason;
-    gh_id_token_rules_t rules;
-
-    ngx_memzero(&rules, sizeof(gh_id_token_rules_t));
-    rules.issuer = u->oidc->client.issuer;
-    rules.client_id = u->oidc->client.client_id;
-    rules.algs = u->oidc->issuer.policy.algs;
-    rules.skew_s = u->oidc->issuer.policy.skew_s;
-    rules.subject = u->session.sub;
-    rules.access_token = u->reply.access_token;
-
-    *what = "its id_token is malformed";
-    rc = gh_jwt_parse(u->reply.id_token, &jwt, &reason);
-    if (rc != GH_OK) {
-        return rc;
-    }
-
-    rc = gh_jwt_peek(&jwt, &claims, &reason);
-
-    if (rc == GH_OK) {
-        rc = gh_id_token_check(&jwt, claims, &rules, ngx_time(), what);
-        json_decref(claims);
-    }
-
-    if (rc == GH_OK) {
-        *what = "its id_token's signature is wrong";
-        u->keys_waiter.handler = update_verify;
-        u->keys_waiter.data = u;
-        rc = ngx_http_gatehouse_oidc_verify(u->gmcf, u->oidc, &jwt,
-                                            &u->keys_waiter);
-    }
-
-    gh_jwt_clear(&jwt);
-
-    return rc;
-}
-
-
-/* The provider says that this session is over, or answers for another. */
-
-static void
-update_over(ngx_http_gatehouse_update_t *u, const char *why)
-{
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "gatehouse: a session of provider \"%V\" ends at its "
-                  "refresh: %s",
-                  &u->oidc->name, why);
-
-    u->entry->refresh_after = (ngx_current_msec + UPDATE_RETRY_MS) | 1;
-    u->entry->ended = 1;
-    ngx_http_gatehouse_session_end(u->entry);
-    update_end(u);
-}
-
-
-static void
-update_write(ngx_http_gatehouse_update_t *u)
+void
+ngx_http_gatehouse_update_write(ngx_http_gatehouse_update_t *u)
 {
     uint8_t nonce[12];
     gh_buf_t *out = &u->sealed;
@@ -709,7 +492,7 @@ update_write(ngx_http_gatehouse_update_t *u)
         || gh_session_seal(u->gmcf->secret, update_name(u), &s, nonce, out)
                != GH_OK)
     {
-        update_fail(u, "its record could not be made");
+        ngx_http_gatehouse_update_fail(u, "its record could not be made");
         return;
     }
 
@@ -734,12 +517,12 @@ update_written(ngx_http_gatehouse_update_t *u)
             u->entry->session.seen_at_s = ngx_time();
         }
 
-        update_end(u);
+        ngx_http_gatehouse_update_end(u);
         return;
     }
 
     if (++u->tries > UPDATE_TRIES) {
-        update_fail(u, "the store did not take it");
+        ngx_http_gatehouse_update_fail(u, "the store did not take it");
         return;
     }
 

@@ -3,7 +3,7 @@
  * and the two ready-made decision lines of log.conf.
  */
 
-#include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_conf.h"
 
 
 typedef enum {
