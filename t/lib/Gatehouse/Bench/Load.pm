@@ -12,12 +12,14 @@ our @EXPORT_OK = qw(load);
 my %US = (us => 1, ms => 1000, s => 1_000_000);
 
 
-# load(core =>, url =>, seconds => (wrk takes whole ones), clients =>, script =>, args => [...],
-#      headers => [...], refused => 1 if all answers should be refusals)
+# load(core =>, url =>, seconds => (wrk takes whole ones), clients =>,
+#      script =>, args => [...], headers => [...], refused => 1 if all answers
+#      should be refusals)
 sub load {
     my (%arg) = @_;
     my @command = ('taskset', '-c', $arg{core}, 'wrk', '-t1', '--latency',
-                   "-c$arg{clients}", "-d$arg{seconds}s",
+                   '--timeout', '30s', "-c$arg{clients}",
+                   "-d$arg{seconds}s",
                    (map { ('-H', $_) } @{ $arg{headers} || [] }),
                    ($arg{script} ? ('-s', $arg{script}) : ()), $arg{url},
                    ($arg{args} ? ('--', @{ $arg{args} }) : ()));
