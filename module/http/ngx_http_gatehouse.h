@@ -198,8 +198,8 @@ typedef struct {
     gh_lock_t cells_lock;
     char line[GH_LOGLINE_MAX]; /* where a decision line is written */
     ngx_queue_t bound;         /* images bound */
-    ngx_queue_t updates; /* of sessions, under way */
-    ngx_queue_t streams; /* requests with a principal, by last look */
+    ngx_queue_t updates;       /* of sessions, under way */
+    ngx_queue_t streams;       /* requests with a principal, by last look */
     ngx_msec_t streams_check;
     ngx_event_t streams_event;
     ngx_connection_t streams_dummy;

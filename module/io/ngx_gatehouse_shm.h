@@ -75,7 +75,7 @@ typedef struct {
 
     gh_cells_t *rates, *quotas;
     gh_replay_t *replay; /* nonces of signatures, ids of logout tokens */
-    gh_cells_t *seen; /* sessions: epoch s of the last request */
+    gh_cells_t *seen;    /* sessions: epoch s of the last request */
 
     /* Counting: a slot belongs to one live process, found by its pid, so
      * that an old worker of a reload and its successor never add to one
