@@ -10,8 +10,9 @@
 #include <openssl/rand.h>
 
 
-static void ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr);
 static ngx_int_t ngx_http_gatehouse_draw(ngx_http_gatehouse_request_t *gr);
+static ngx_int_t ngx_http_gatehouse_trace(ngx_http_gatehouse_request_t *gr,
+                                          gh_str_t from);
 
 
 ngx_int_t
@@ -25,7 +26,9 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
     r = gr->request;
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
 
-    if (ngx_http_gatehouse_draw(gr) != NGX_OK) {
+    if (ngx_http_gatehouse_draw(gr) != NGX_OK
+        || ngx_http_gatehouse_trace(gr, GH_STR("")) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -44,7 +47,9 @@ ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr)
     vv = &r->variables[gr->gmcf->request_id_index];
 
     if (!vv->valid) {
-        ngx_http_gatehouse_own_id(gr);
+        /* the trace has the request's own number */
+        ngx_memcpy(gr->own_id, gr->traceparent + sizeof("00-") - 1,
+                   sizeof(gr->own_id));
 
         vv->data = gr->own_id;
         vv->len = sizeof(gr->own_id);
@@ -83,23 +88,6 @@ ngx_http_gatehouse_draw(ngx_http_gatehouse_request_t *gr)
 }
 
 
-static void
-ngx_http_gatehouse_own_id(ngx_http_gatehouse_request_t *gr)
-{
-    gh_buf_t out;
-    gh_str_t bytes;
-
-    out.data = (char *) gr->own_id;
-    out.len = 0;
-    out.cap = sizeof(gr->own_id);
-
-    bytes.data = (const char *) gr->id_bytes;
-    bytes.len = sizeof(gr->own_id) / 2;
-
-    (void) gh_hex_encode(bytes, &out);
-}
-
-
 /*
  * The caller's trace goes on from trusted peers only, so that nobody outside
  * can join ours; else the trace has the request's own number.
@@ -109,21 +97,31 @@ ngx_int_t
 ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
                                  ngx_uint_t trusted)
 {
-    gh_buf_t out;
     gh_str_t from;
     ngx_table_elt_t *h;
 
     static ngx_str_t name = ngx_string("traceparent");
 
-    from = GH_STR("");
-
-    if (trusted) {
-        h = ngx_http_gatehouse_header_named(gr->request, &name);
-        if (h != NULL) {
-            from = ngx_http_gatehouse_gh(h->value);
-            gr->trace_continued = gh_traceparent_valid(from);
-        }
+    if (!trusted) {
+        return NGX_OK;
     }
+
+    h = ngx_http_gatehouse_header_named(gr->request, &name);
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    from = ngx_http_gatehouse_gh(h->value);
+    gr->trace_continued = gh_traceparent_valid(from);
+
+    return ngx_http_gatehouse_trace(gr, from);
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_trace(ngx_http_gatehouse_request_t *gr, gh_str_t from)
+{
+    gh_buf_t out;
 
     out.data = (char *) gr->traceparent;
     out.len = 0;
