@@ -190,8 +190,7 @@ numbers_of_every_length_are_whole(void **state)
     }
 
     line.bytes_sent = UINT64_MAX;
-    assert_text(&line,
-                "gatehouse: undecided bytes_sent=18446744073709551615");
+    assert_text(&line, "gatehouse: undecided bytes_sent=18446744073709551615");
 }
 
 
