@@ -35,6 +35,13 @@ static const option_t options[CTL_OPT_COUNT] = {
     [CTL_OPT_SUBJECT] = { "--subject", true, false },
     [CTL_OPT_FOR] = { "--for", true, false },
     [CTL_OPT_LIMIT] = { "--limit", true, false },
+    [CTL_OPT_KEYID] = { "--keyid", true, false },
+    [CTL_OPT_SECRET] = { "--secret", true, false },
+    [CTL_OPT_KEY] = { "--key", true, false },
+    [CTL_OPT_ALGORITHM] = { "--algorithm", true, false },
+    [CTL_OPT_COMPONENTS] = { "--components", true, false },
+    [CTL_OPT_LABEL] = { "--label", true, false },
+    [CTL_OPT_TAG] = { "--tag", true, false },
 };
 
 

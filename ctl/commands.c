@@ -280,6 +280,28 @@ const ctl_command_t ctl_commands[] = {
             "called sudo.\n",
     },
     {
+        .group = "sign",
+        .run = ctl_sign,
+        .options = BIT(CTL_OPT_KEYID) | BIT(CTL_OPT_SECRET)
+                   | BIT(CTL_OPT_KEY) | BIT(CTL_OPT_ALGORITHM)
+                   | BIT(CTL_OPT_COMPONENTS) | BIT(CTL_OPT_LABEL)
+                   | BIT(CTL_OPT_TAG),
+        .args_min = 1,
+        .args_max = CTL_ARGS_MAX,
+        .usage = "--keyid ID (--secret | --key) file:PATH -- curl ...",
+        .summary = "sends a signed request, as a consumer would",
+        .examples =
+            "gatehouse sign --keyid acme-1 --secret file:acme.secret -- \\\n"
+            "    curl -d '{\"id\": 7}' https://api.example.com/api/orders\n"
+            "gatehouse sign --keyid acme-2 --key file:acme.key --json -- curl https://...\n",
+        .text =
+            "Covers @method, @authority, @path and @query, and the digest of what -d,\n"
+            "--data-binary, --data-raw or --json send; --components names others, also\n"
+            "headers given with -H. Needs no nginx.conf. With --json nothing is sent:\n"
+            "it shows the headers and the base that was signed. The exit status is\n"
+            "curl's.\n",
+    },
+    {
         .group = "status",
         .run = ctl_status,
         .usage = "",

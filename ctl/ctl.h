@@ -41,6 +41,13 @@ typedef enum {
     CTL_OPT_SUBJECT,
     CTL_OPT_FOR,
     CTL_OPT_LIMIT,
+    CTL_OPT_KEYID,
+    CTL_OPT_SECRET,
+    CTL_OPT_KEY,
+    CTL_OPT_ALGORITHM,
+    CTL_OPT_COMPONENTS,
+    CTL_OPT_LABEL,
+    CTL_OPT_TAG,
     CTL_OPT_COUNT
 } ctl_opt_t;
 

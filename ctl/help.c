@@ -27,6 +27,13 @@ static const char *const option_help[CTL_OPT_COUNT] = {
     [CTL_OPT_SUBJECT] = "--subject TEXT     only changes of what has the text",
     [CTL_OPT_FOR] = "--for SPAN         it ends by itself after that",
     [CTL_OPT_LIMIT] = "--limit N          so many lines (20; 0: all)",
+    [CTL_OPT_KEYID] = "--keyid ID         the key's name in the policies",
+    [CTL_OPT_SECRET] = "--secret file:F    a secret that both sides have",
+    [CTL_OPT_KEY] = "--key file:F       a private key in PEM",
+    [CTL_OPT_ALGORITHM] = "--algorithm NAME   if not the usual one of the key",
+    [CTL_OPT_COMPONENTS] = "--components A,B   what is covered",
+    [CTL_OPT_LABEL] = "--label LABEL      of the signature (sig)",
+    [CTL_OPT_TAG] = "--tag TEXT         what the signature is for",
 };
 
 
