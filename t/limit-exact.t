@@ -44,9 +44,10 @@ is(scalar @at, scalar @served, 'the service saw what was served, no more');
 my ($worst, $excess) = worst_window(\@served);
 cmp_ok($excess, '<=', 0, "no window exceeds burst + rate x T: $worst");
 
-my $span    = ($at[-1] - $at[0]) / 1e6;
+# Nor does the whole, from before the first decision to after the last
+my $span    = ($at[-1] - $served[0][0]) / 1e6;
 my $allowed = $BURST + $RATE * $span;
-cmp_ok(scalar @served, '<=', $allowed + 1, 'nor does the whole');
+cmp_ok(scalar @served, '<=', $allowed, 'nor does the whole');
 my $wanted = $RATE * $SECONDS;
 cmp_ok(scalar @served, '>=', 0.99 * $wanted,
        'G7: and 99 % of what is allowed is served: ' . scalar(@served)
@@ -62,7 +63,7 @@ sub worst_window {
     my ($words, $excess) = ('none', -1e9);
     my @by_end = sort { $a->[1] <=> $b->[1] } @$served;
 
-    for (my $i = 0; $i < @$served; $i += 1 + int(@$served / 300)) {
+    for my $i (0 .. $#$served) {
         my ($begin, $n) = ($served->[$i][0], 0);
         for my $one (@by_end) {
             next if $one->[0] < $begin;
