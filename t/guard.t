@@ -132,6 +132,22 @@ like(said("$key gatehouse_limit plan; location /i/ { gatehouse_limit name=a "
 is(said("$key gatehouse_authorize group=a; location /i/ { "
         . 'gatehouse_authorize group=a; gatehouse_authorize group=b; '
         . 'proxy_pass http://echo; }'), '', 'a rule that is repeated is not');
+for my $case (
+    [ 'gatehouse_authorize deny group=x; gatehouse_authorize deny scope=y;',
+      1, 'lines that only deny' ],
+    [ 'gatehouse_authorize deny group=x; gatehouse_authorize group=y;', 0,
+      'a line that admits' ],
+    [ 'gatehouse_authorize deny;', 0, 'nobody, on purpose' ],
+) {
+    my ($lines, $warned, $what) = @$case;
+    my $said = said("$key location /d/ { $lines proxy_pass http://echo; }");
+    if ($warned) {
+        like($said, qr/^\[warn\] .*"\/d\/".*only gatehouse_authorize lines that deny, so nobody is let in; add/,
+             "$what: a warning");
+    } else {
+        is($said, '', "$what: none");
+    }
+}
 is(said("$key gatehouse_limit plan; location /i/ { gatehouse_limit plan; "
         . 'gatehouse_limit name=a rate=1r/s; proxy_pass http://echo; }'), '',
    'nor a limit');

@@ -44,6 +44,8 @@ static ngx_uint_t ngx_http_gatehouse_guard_limit_in(
 static void ngx_http_gatehouse_guard_asked(ngx_conf_t *cf,
                                            ngx_http_gatehouse_place_t *place,
                                            ngx_str_t *uri, const char *by);
+static void ngx_http_gatehouse_guard_only_deny(
+    ngx_conf_t *cf, ngx_http_gatehouse_place_t *place);
 static void *ngx_http_gatehouse_guard_conf_of(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place, const char *module);
 
@@ -186,6 +188,7 @@ ngx_http_gatehouse_guard_warn(ngx_conf_t *cf,
     glcf = place->glcf;
 
     ngx_http_gatehouse_guard_dropped(cf, place);
+    ngx_http_gatehouse_guard_only_deny(cf, place);
 
     ar = ngx_http_gatehouse_guard_conf_of(cf, place,
                                           "ngx_http_auth_request_module");
@@ -276,6 +279,43 @@ ngx_http_gatehouse_guard_dropped(ngx_conf_t *cf,
                   "should",
                   ngx_http_gatehouse_guard_name(place, name, sizeof(name)),
                   &place->file, place->line, what);
+}
+
+
+/* Lines that only refuse let nobody in; a bare "deny" says so on purpose. */
+
+static void
+ngx_http_gatehouse_guard_only_deny(ngx_conf_t *cf,
+                                   ngx_http_gatehouse_place_t *place)
+{
+    u_char name[NGX_HTTP_GATEHOUSE_GUARD_NAME];
+    gh_str_t *word;
+    ngx_uint_t i;
+    ngx_array_t **line;
+    ngx_http_gatehouse_loc_conf_t *glcf;
+
+    glcf = place->glcf;
+
+    if (!glcf->own_authorize || glcf->rule_lines == NULL) {
+        return;
+    }
+
+    line = glcf->rule_lines->elts;
+
+    for (i = 0; i < glcf->rule_lines->nelts; i++) {
+        word = line[i]->elts;
+
+        if (!gh_str_eq(word[0], GH_STR("deny")) || line[i]->nelts == 1) {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%s in %V:%ui has only gatehouse_authorize lines that deny, "
+                  "so nobody is let in; add a line that admits, or write "
+                  "\"gatehouse_authorize deny;\"",
+                  ngx_http_gatehouse_guard_name(place, name, sizeof(name)),
+                  &place->file, place->line);
 }
 
 
