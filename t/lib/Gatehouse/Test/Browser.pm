@@ -207,7 +207,7 @@ sub listen {
 }
 
 
-sub deadline { return time + ($_[1] || 20) * Gatehouse::Test::slow() }
+sub deadline { return time + ($_[1] || 60) * Gatehouse::Test::slow() }
 
 sub next_message {
     my ($self, $deadline, $what) = @_;

@@ -237,7 +237,7 @@ sub order {
 # One line of its output, decoded
 sub line {
     my ($self) = @_;
-    my $deadline = time + 20 * Gatehouse::Test::slow();
+    my $deadline = time + 60 * Gatehouse::Test::slow();
     my $poll = IO::Select->new($self->{in});
 
     while (1) {

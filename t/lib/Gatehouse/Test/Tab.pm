@@ -14,7 +14,7 @@ Gatehouse::Test::Tab - one tab of a Gatehouse::Test::Browser
 
 =head1 DESCRIPTION
 
-Actions return the tab and die when they cannot be done in 20 seconds; places
+Actions return the tab and die when they cannot be done in 40 seconds; places
 on a page are CSS selectors, the first match counts.
 
 =over
@@ -60,7 +60,7 @@ what the console and the policies complained about.
 
 =cut
 
-my $DEADLINE = 20;
+my $DEADLINE = 40;
 my %KEY = (Enter => [ 13, "\r" ], Tab => [ 9, '' ], Escape => [ 27, '' ]);
 
 
