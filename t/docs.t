@@ -181,6 +181,8 @@ sub declared {
     $more .= " gatehouse_authenticate off;\n"
         if $text !~ /gatehouse_authenticate/;
     $more .= " include $root/conf/log.conf;\n" if $text !~ /log\.conf/;
+    $more .= " ssl_certificate $cert->[0]; ssl_certificate_key $cert->[1];\n"
+        if $text !~ /ssl_certificate/;
     $more .= " limit_req_zone \$binary_remote_addr zone=z:1m rate=1r/s;\n";
 
     my $main = "user $t->{user};\n" x ($> == 0) . "pid $dir/docs.pid;\n";
