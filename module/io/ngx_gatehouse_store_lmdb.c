@@ -12,7 +12,7 @@
 
 #define LMDB_RETRY_MS 1000
 #define LMDB_TIDY_MS 10000
-#define LMDB_START_MS 500  /* a worker waits so long for the first open */
+#define LMDB_START_MS 2000 /* a worker waits so long for the first open */
 #define LMDB_STOP_MIN 1000 /* and at its end so long at least, */
 #define LMDB_STOP_MAX 5000 /* and so long at most */
 #define LMDB_LINES 256
