@@ -1,7 +1,7 @@
 /*
  * The last good set and metadata in the store, so that a node that starts
- * while its provider is away can verify tokens. It is a help, never a condition: what
- * the store cannot do is passed over.
+ * while its provider is away can verify tokens. It is a help, never a
+ * condition: what the store cannot do is passed over.
  */
 
 #include "ngx_gatehouse_keys_inner.h"
