@@ -353,12 +353,14 @@ display_byte(gh_str_t *rest, char *out)
     if (c == '%') {
         n = 3;
 
-        if (rest->len < n || digit16(rest->data[1]) < 0
-            || digit16(rest->data[2]) < 0) {
+        int high = rest->len < n ? -1 : digit16(rest->data[1]);
+        int low = rest->len < n ? -1 : digit16(rest->data[2]);
+
+        if (high < 0 || low < 0) {
             return GH_INVALID;
         }
 
-        c = (char) (digit16(rest->data[1]) << 4 | digit16(rest->data[2]));
+        c = (char) (high * 16 + low);
 
         if (c >= 0x20 && c <= 0x7e && c != '"' && c != '%') {
             return GH_INVALID; /* a second spelling of a plain character */
@@ -509,7 +511,7 @@ add_decimal(int64_t thousandths, gh_buf_t *out)
         rc = gh_buf_add_char(out, '.');
     }
 
-    for (uint64_t unit = 100; rc == GH_OK; unit /= 10) {
+    for (uint64_t unit = 100; rc == GH_OK && unit > 0; unit /= 10) {
         rc = gh_buf_add_char(out, (char) ('0' + part / unit));
         part %= unit;
 
