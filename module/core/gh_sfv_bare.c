@@ -511,13 +511,16 @@ add_decimal(int64_t thousandths, gh_buf_t *out)
         rc = gh_buf_add_char(out, '.');
     }
 
-    for (uint64_t unit = 100; rc == GH_OK && unit > 0; unit /= 10) {
-        rc = gh_buf_add_char(out, (char) ('0' + part / unit));
-        part %= unit;
+    if (rc == GH_OK) {
+        rc = gh_buf_add_char(out, (char) ('0' + part / 100));
+    }
 
-        if (part == 0) {
-            break;
-        }
+    if (rc == GH_OK && part % 100 != 0) {
+        rc = gh_buf_add_char(out, (char) ('0' + part / 10 % 10));
+    }
+
+    if (rc == GH_OK && part % 10 != 0) {
+        rc = gh_buf_add_char(out, (char) ('0' + part % 10));
     }
 
     return rc;
