@@ -141,7 +141,7 @@ static const gh_reason_info_t reasons[GH_REASON_COUNT] = {
     [GH_REASON_SIGNATURE_DIGEST] = CREDENTIAL("signature_digest"),
     [GH_REASON_SIGNATURE_REPLAYED] = CREDENTIAL("signature_replayed"),
 
-    [GH_REASON_LOGIN_FAILED] = { TEXT("login_failed"), 400,
+    [GH_REASON_LOGIN_FAILED] = { TEXT("login_failed"), 403,
                                  TEXT("login-failed"), TEXT("Login failed"),
                                  TEXT("This login could not be completed. "
                                       "Begin again at the page you wanted to "

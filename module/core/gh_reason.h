@@ -63,7 +63,7 @@ typedef enum {
     GH_REASON_SIGNATURE_DIGEST,   /* the body is another one */
     GH_REASON_SIGNATURE_REPLAYED, /* the nonce was used before */
 
-    GH_REASON_LOGIN_FAILED, /* a callback that ends no login: 400 */
+    GH_REASON_LOGIN_FAILED, /* a callback that ends no login: 403 */
 
     /* authorize: 403 */
     GH_REASON_ORIGIN_FOREIGN, /* a websocket of another site, by a session */
