@@ -285,4 +285,67 @@ $t->apply_policies;
 is(send_signed($key, 'GET', '/')->status, 401,
    'a key that left the policies lets nobody in');
 
+
+
+# What nginx -t says
+for my $case (
+    [ 'components=@path,@status', 'unknown component "@status" in gatehouse_signature; components are:' ],
+    [ 'components=@path,Date', 'unknown component "Date"' ],
+    [ 'components=@path,', 'unknown component ""' ],
+    [ 'components=@path,@path', '"@path" is named twice' ],
+    [ 'components=@path components=date', 'names components= twice' ],
+    [ 'skew=0s', 'takes skew= from 1s to 1h' ],
+    [ 'skew=2h', 'takes skew= from 1s to 1h' ],
+    [ 'ahead=61s', 'takes ahead= from 0s to 60s' ],
+    [ 'nonce=never', 'unexpected "nonce=never" in gatehouse_signature; words are: components=NAME' ],
+    [ 'label=A', 'unexpected "label=A"' ],
+    [ 'tag="a b"', 'unexpected "tag=' ],
+)
+{
+    my ($words, $message) = @$case;
+    my $said = $t->conf_error(locations => <<"EOF");
+    location / {
+        gatehouse_authenticate  signature;
+        gatehouse_signature     $words;
+        proxy_pass              http://echo;
+    }
+EOF
+    like($said, qr/\Q$message\E/, "gatehouse_signature $words");
+}
+
+my ($text) = $t->conf_test(locations => <<'EOF');
+    location / {
+        gatehouse_authenticate  signature;
+        gatehouse_signature     components=@method,@path;
+        proxy_pass              http://echo;
+    }
+EOF
+like($text, qr/does not require content-digest/, 'bodies left open are warned of');
+
+
+# A proxy that is trusted takes TLS off and says so
+$t->restart(server => "gatehouse_signature ahead=0s;\n"
+                    . 'gatehouse_trusted_proxies 127.0.0.2;',
+            locations => <<'EOF');
+    location / {
+        gatehouse_authenticate  api_key signature;
+        proxy_pass              http://echo;
+    }
+EOF
+$t->{policies}{consumers}{acme}{credentials}{signatures} = [ $key->declared($t) ];
+$t->apply_policies;
+$started = time;
+wait_for(sub { time > $started }, 3, 'a second has passed');
+
+for my $from ('127.0.0.2', '127.0.0.3') {
+    my $trusted = $from eq '127.0.0.2';
+    my $res = $t->get('/', from => $from, headers => [
+        'X-Forwarded-Proto' => 'https',
+        $key->sign('GET', '/', scheme => 'https', components =>
+            [ qw(@method @target-uri) ]) ]);
+    is($res->status, $trusted ? 200 : 401,
+       'X-Forwarded-Proto of a proxy that is ' . ($trusted ? '' : 'not ')
+       . 'trusted');
+}
+
 done_testing;
