@@ -26,6 +26,22 @@ $t->start(server => 'gatehouse_signature ahead=0s;', locations => <<'EOF');
         client_max_body_size     200k;
         proxy_pass               http://echo;
     }
+    location /unbuffered {
+        gatehouse_authenticate   signature;
+        proxy_request_buffering  off;
+        proxy_http_version       1.1;
+        proxy_pass               http://echo;
+    }
+    location /mirrored {
+        gatehouse_authenticate  signature;
+        mirror                  /copy;
+        proxy_pass              http://echo;
+    }
+    location = /copy {
+        internal;
+        gatehouse_authenticate  off;
+        proxy_pass              http://echo;
+    }
     location /keeps {
         gatehouse_authenticate  signature;
         gatehouse_forward       credentials;
@@ -156,6 +172,15 @@ for my $where ('/', '/small') {
     }
 }
 
+for my $where ('/unbuffered', '/mirrored') {
+    is(send_signed($key, 'POST', $where, body => [ 'abc', 'd' x 70_000 ])
+           ->received->body_length, 70_003, "$where: the body is whole");
+    $t->journal_clear;
+    is(send_signed($key, 'POST', $where, body => 'pay 1',
+                   digest => Gatehouse::Test::Signature::digest(undef, 'pay 9'))
+           ->status, 401, "F9: $where: another body");
+    is(scalar(() = $t->journal), 0, 'of which nobody behind saw a byte');
+}
 is(send_signed($key, 'POST', '/small', body => 'x' x 300_000)->status, 413,
    'K9: a body beyond the limit is refused');
 is(send_signed($key, 'POST', '/small', body => [ ('x' x 50_000) x 6 ])->status,
