@@ -101,7 +101,11 @@ my @in_location = (
     [ 'gatehouse_principal_headers ' . 'X' x 200 . '=id;',
       'cannot be the name' ],
     [ 'gatehouse_forward all;',
-      'unexpected "all" in gatehouse_forward; words are: credentials, off' ],
+      'unexpected "all" in gatehouse_forward; words are: '
+      . 'access_token, id_token, credentials, off' ],
+    [ 'gatehouse_principal_headers X-A=claim:;', 'unknown part "claim:"' ],
+    [ 'gatehouse_principal_headers X-A=claim:/a~2;',
+      'leads to no claim: write claim:NAME or a JSON pointer' ],
     [ 'gatehouse_target loose;',
       'unexpected "loose"; write "gatehouse_target strict;" or' ],
     [ 'gatehouse_target allow=slash;',

@@ -123,5 +123,22 @@ bool gh_part_parse(gh_str_t word, gh_part_t *out);
 gh_rc_t gh_principal_part(const gh_principal_t *p, gh_part_t part,
                           gh_buf_t *out);
 
+/*
+ * The text of one claim, appended, for a header or a variable: pointer as
+ * gh_json_pointer takes it. Texts are encoded as by gh_principal_value,
+ * numbers and truths stand as they are, a list of such as by
+ * gh_principal_list, an object or any other list is its JSON on one line
+ * (members sorted, ASCII), encoded like a text.
+ *
+ * GH_ABSENT: there is none, it is null or empty, or it is longer than
+ *     GH_PRINCIPAL_VALUE_MAX, of lists and objects GH_PRINCIPAL_LIST_MAX: it
+ *     is never cut, since a piece may mean something else
+ * GH_TOO_LONG: out has no room for it; out is unchanged
+ */
+gh_rc_t gh_principal_claim(const gh_principal_t *p, gh_str_t pointer,
+                           gh_buf_t *out);
+/* A name, or a well-formed JSON pointer that is not the whole document. */
+bool gh_principal_claim_valid(gh_str_t pointer);
+
 
 #endif

@@ -104,6 +104,7 @@ typedef struct {
     u_char *lowcase;
     ngx_uint_t hash;
     gh_part_t part;
+    gh_str_t claim; /* unless empty: instead of the part */
 } ngx_http_gatehouse_header_t;
 
 /* Principal headers as one list of locations' headers makes them. */
@@ -232,6 +233,7 @@ typedef struct {
     ngx_uint_t target_allow_set;
     ngx_array_t *headers; /* header_t */
     ngx_flag_t forward_credentials;
+    ngx_uint_t forward_token; /* handover_e; set with the flag */
     ngx_str_t request_id_header;
     ngx_http_gatehouse_header_t request_id_out;
     ngx_array_t *request_id_trusted; /* ngx_cidr_t */
@@ -347,7 +349,8 @@ typedef struct {
     ngx_str_t sticky_cookie; /* to be set, or empty */
 
     /* forward */
-    ngx_uint_t n_forwarded; /* principal headers */
+    ngx_uint_t n_forwarded;       /* headers that we made */
+    unsigned token_forwarded : 1; /* Authorization is ours */
 
     /* streams */
     ngx_queue_t stream;

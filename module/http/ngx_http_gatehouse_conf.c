@@ -220,6 +220,10 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    if (conf->forward_credentials == NGX_CONF_UNSET) {
+        conf->forward_token = prev->forward_token;
+    }
+
     ngx_conf_merge_value(conf->forward_credentials, prev->forward_credentials,
                          0);
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_handover.h"
 
 #define NGX_HTTP_GATEHOUSE_SLOTS 8
 #define NGX_HTTP_GATEHOUSE_VALUES_ROOM 512
@@ -35,9 +36,12 @@ static ngx_int_t ngx_http_gatehouse_forward_add(
     ngx_http_gatehouse_forward_t *f, ngx_http_gatehouse_header_t *header,
     ngx_str_t *value);
 static ngx_int_t ngx_http_gatehouse_forward_value(
-    ngx_http_gatehouse_forward_t *f, gh_part_t part, ngx_str_t *value);
+    ngx_http_gatehouse_forward_t *f, ngx_http_gatehouse_header_t *header,
+    ngx_str_t *value);
 static ngx_int_t ngx_http_gatehouse_forward_empty(void *data,
                                                   ngx_table_elt_t *h);
+static ngx_int_t ngx_http_gatehouse_forward_token(
+    ngx_http_gatehouse_forward_t *f);
 static ngx_int_t ngx_http_gatehouse_forward_query(
     ngx_http_gatehouse_forward_t *f);
 static ngx_int_t ngx_http_gatehouse_forward_strip(
@@ -50,7 +54,19 @@ static size_t ngx_http_gatehouse_without_argument(ngx_str_t *args,
 
 
 static ngx_http_gatehouse_header_t ngx_http_gatehouse_trace_header = {
-    ngx_string("traceparent"), (u_char *) "traceparent", 1, GH_PART_COUNT
+    ngx_string("traceparent"),
+    (u_char *) "traceparent",
+    1,
+    GH_PART_COUNT,
+    { NULL, 0 }
+};
+
+static ngx_http_gatehouse_header_t ngx_http_gatehouse_token_header = {
+    ngx_string("Authorization"),
+    (u_char *) "authorization",
+    1,
+    GH_PART_COUNT,
+    { NULL, 0 }
 };
 
 
@@ -65,11 +81,13 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
     f.gr = gr;
     f.glcf = ngx_http_get_module_loc_conf(f.r, ngx_http_gatehouse_module);
 
-    ngx_http_gatehouse_forward_take(&f);
+    /* may make a new list of headers: before anything points into one */
 
     if (ngx_http_gatehouse_cookies_forward(gr) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_gatehouse_forward_take(&f);
 
     if (ngx_http_gatehouse_forward_add(&f, &f.glcf->request_id_out,
                                        &gr->request_id)
@@ -85,6 +103,7 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
                                        &value)
             != NGX_OK
         || ngx_http_gatehouse_forward_principal(&f) != NGX_OK
+        || ngx_http_gatehouse_forward_token(&f) != NGX_OK
         || ngx_http_gatehouse_forward_query(&f) != NGX_OK
         || ngx_http_gatehouse_forward_strip(gr) != NGX_OK)
     {
@@ -188,6 +207,14 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
         break;
 
     case sizeof("Authorization") - 1:
+        if (glcf->forward_token != NGX_HTTP_GATEHOUSE_HANDOVER_NONE
+            && ngx_strncasecmp(h->key.data, (u_char *) "authorization", 13)
+                   == 0)
+        {
+            /* what the service finds there is from us, or nothing */
+            return 1;
+        }
+
         if (auth != NULL && auth->n_issuers != 0 && !glcf->forward_credentials
             && h->value.len >= 6
             && ngx_strncasecmp(h->value.data, (u_char *) "bearer", 6) == 0
@@ -243,7 +270,7 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
 
     for (i = 0; i < f->glcf->headers->nelts; i++) {
 
-        rc = ngx_http_gatehouse_forward_value(f, header[i].part, &value);
+        rc = ngx_http_gatehouse_forward_value(f, &header[i], &value);
 
         if (rc == NGX_DECLINED) {
             continue;
@@ -287,7 +314,8 @@ ngx_http_gatehouse_forward_known(ngx_http_gatehouse_forward_t *f,
 
 static ngx_int_t
 ngx_http_gatehouse_forward_value(ngx_http_gatehouse_forward_t *f,
-                                 gh_part_t part, ngx_str_t *value)
+                                 ngx_http_gatehouse_header_t *header,
+                                 ngx_str_t *value)
 {
     size_t before, room;
     gh_rc_t rc;
@@ -307,7 +335,11 @@ ngx_http_gatehouse_forward_value(ngx_http_gatehouse_forward_t *f,
         }
 
         before = f->values.len;
-        rc = gh_principal_part(&f->gr->principal, part, &f->values);
+        rc = (header->claim.len != 0)
+                 ? gh_principal_claim(&f->gr->principal, header->claim,
+                                      &f->values)
+                 : gh_principal_part(&f->gr->principal, header->part,
+                                     &f->values);
 
         if (rc == GH_ABSENT) {
             return NGX_DECLINED;
@@ -328,6 +360,30 @@ ngx_http_gatehouse_forward_value(ngx_http_gatehouse_forward_t *f,
     }
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_token(ngx_http_gatehouse_forward_t *f)
+{
+    ngx_int_t rc;
+    ngx_str_t value;
+
+    if (f->glcf->forward_token == NGX_HTTP_GATEHOUSE_HANDOVER_NONE) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_gatehouse_handover(f->gr, f->glcf->forward_token, &value);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+    }
+
+    f->gr->token_forwarded = 1;
+    f->gr->n_forwarded++;
+
+    return ngx_http_gatehouse_forward_add(f, &ngx_http_gatehouse_token_header,
+                                          &value);
 }
 
 

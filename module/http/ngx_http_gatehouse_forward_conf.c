@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_conf.h"
+#include "ngx_http_gatehouse_handover.h"
 
 
 static char *ngx_http_gatehouse_preset(ngx_conf_t *cf, ngx_str_t *name,
@@ -129,8 +130,9 @@ ngx_http_gatehouse_own_header(ngx_conf_t *cf, ngx_str_t *word,
                               ngx_array_t *headers)
 {
     gh_part_t part;
-    gh_str_t name, text;
+    gh_str_t name, text, claim;
     ngx_str_t header;
+    ngx_http_gatehouse_header_t *last;
 
     name = gh_str_cut(ngx_http_gatehouse_gh(*word), '=', &text);
     header = ngx_http_gatehouse_ngx(name);
@@ -143,11 +145,27 @@ ngx_http_gatehouse_own_header(ngx_conf_t *cf, ngx_str_t *word,
         return NGX_CONF_ERROR;
     }
 
-    if (!gh_part_parse(text, &part)) {
+    claim = GH_STR("");
+
+    if (text.len > 6 && ngx_strncmp(text.data, "claim:", 6) == 0) {
+        part = GH_PART_COUNT;
+        claim.data = text.data + 6;
+        claim.len = text.len - 6;
+
+        if (!gh_principal_claim_valid(claim)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" leads to no claim: write claim:NAME or "
+                               "a JSON pointer, claim:/address/country, in "
+                               "which '~' is ~0 and '/' in a name is ~1",
+                               word);
+            return NGX_CONF_ERROR;
+        }
+
+    } else if (!gh_part_parse(text, &part)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown part \"%*s\" in \"%V\"; parts are: id, "
                            "type, name, email, groups, scopes, issuer, "
-                           "consumer, method, subject",
+                           "consumer, method, subject, claim:POINTER",
                            text.len, text.data, word);
         return NGX_CONF_ERROR;
     }
@@ -155,6 +173,9 @@ ngx_http_gatehouse_own_header(ngx_conf_t *cf, ngx_str_t *word,
     if (ngx_http_gatehouse_header_add(cf, &header, part, headers) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    last = headers->elts;
+    last[headers->nelts - 1].claim = claim;
 
     return NGX_CONF_OK;
 }
@@ -173,6 +194,7 @@ ngx_http_gatehouse_header_add(ngx_conf_t *cf, ngx_str_t *name, gh_part_t part,
     }
 
     header->part = part;
+    header->claim = GH_STR("");
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gatehouse_module);
 
@@ -239,7 +261,7 @@ ngx_http_gatehouse_header_name_ok(ngx_str_t *name)
 }
 
 
-/* gatehouse_forward credentials | off; */
+/* gatehouse_forward access_token | id_token | credentials | off; */
 
 char *
 ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -247,6 +269,16 @@ ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_gatehouse_loc_conf_t *glcf = conf;
 
     ngx_str_t *value;
+    ngx_uint_t i;
+
+    static const struct {
+        const char *word;
+        ngx_flag_t credentials;
+        ngx_http_gatehouse_handover_e token;
+    } words[] = { { "access_token", 0, NGX_HTTP_GATEHOUSE_HANDOVER_ACCESS },
+                  { "id_token", 0, NGX_HTTP_GATEHOUSE_HANDOVER_ID },
+                  { "credentials", 1, NGX_HTTP_GATEHOUSE_HANDOVER_NONE },
+                  { "off", 0, NGX_HTTP_GATEHOUSE_HANDOVER_NONE } };
 
     if (glcf->forward_credentials != NGX_CONF_UNSET) {
         return "is duplicate";
@@ -254,19 +286,18 @@ ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[1].data, "credentials") == 0) {
-        glcf->forward_credentials = 1;
-        return NGX_CONF_OK;
-    }
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        glcf->forward_credentials = 0;
-        return NGX_CONF_OK;
+        if (ngx_strcmp(value[1].data, words[i].word) == 0) {
+            glcf->forward_credentials = words[i].credentials;
+            glcf->forward_token = words[i].token;
+            return NGX_CONF_OK;
+        }
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unexpected \"%V\" in gatehouse_forward; words are: "
-                       "credentials, off",
+                       "access_token, id_token, credentials, off",
                        &value[1]);
 
     return NGX_CONF_ERROR;

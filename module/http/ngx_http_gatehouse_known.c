@@ -223,7 +223,9 @@ ngx_http_gatehouse_known_render(ngx_http_gatehouse_known_t *known,
     for (i = 0; i < sent->headers->nelts; i++) {
 
         out.len = 0;
-        rc = gh_principal_part(&known->principal, header[i].part, &out);
+        rc = header[i].claim.len
+                 ? gh_principal_claim(&known->principal, header[i].claim, &out)
+                 : gh_principal_part(&known->principal, header[i].part, &out);
 
         if (rc == GH_ABSENT) {
             continue;

@@ -13,6 +13,7 @@ typedef struct {
     gh_header_set_t *principals;
     ngx_uint_t server_uses; /* this server has our directives */
     ngx_uint_t trusted;     /* the peer may say who it forwards */
+    ngx_uint_t token;       /* Authorization is what we put there */
 } ngx_http_gatehouse_clean_t;
 
 
@@ -127,7 +128,10 @@ ngx_http_gatehouse_receive_clean(ngx_http_gatehouse_request_t *gr)
     clean.trusted = gscf->trusted != NULL
                     && ngx_http_gatehouse_peer_among(r, gscf->trusted);
 
+    clean.token = gr->token_forwarded;
+
     gr->n_forwarded = 0;
+    gr->token_forwarded = 0;
 
     if (gr->request_id.data == NULL && gscf->used
         && (ngx_http_gatehouse_receive_id(gr) != NGX_OK
@@ -149,6 +153,12 @@ ngx_http_gatehouse_receive_drop(void *data, ngx_table_elt_t *h)
     switch (
         gh_header_classify(clean->principals, ngx_http_gatehouse_gh(h->key))) {
     case GH_HEADER_KEEP:
+        if (clean->token
+            && ngx_http_gatehouse_receive_is(&h->key, "authorization", 13))
+        {
+            return 1;
+        }
+
         return clean->server_uses && ngx_http_gatehouse_receive_hop(h);
 
     case GH_HEADER_PRINCIPAL:

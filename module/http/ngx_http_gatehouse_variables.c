@@ -232,8 +232,8 @@ ngx_http_gatehouse_variable_source(ngx_http_request_t *r)
 }
 
 
-/* $gatehouse_claim_NAME: a member of the verified token that is a text, a
- * number or a truth. */
+/* $gatehouse_claim_NAME: a claim as a header would carry it, so that a line
+ * that is made of it stays one line. */
 
 static ngx_int_t
 ngx_http_gatehouse_variable_claim(ngx_http_request_t *r,
@@ -241,49 +241,34 @@ ngx_http_gatehouse_variable_claim(ngx_http_request_t *r,
 {
     ngx_str_t *var = (ngx_str_t *) data;
 
-    char key[128];
-    size_t len;
+    char room[GH_PRINCIPAL_LIST_MAX];
     u_char *p;
-    json_t *value;
+    gh_str_t name;
+    gh_buf_t out = GH_BUF(room);
     ngx_http_gatehouse_request_t *gr;
 
     v->not_found = 1;
 
     gr = ngx_http_gatehouse_request_find(r);
-    len = var->len - (sizeof("gatehouse_claim_") - 1);
 
-    if (gr == NULL || gr->principal.claims == NULL || len >= sizeof(key)) {
+    name.data = (char *) var->data + (sizeof("gatehouse_claim_") - 1);
+    name.len = var->len - (sizeof("gatehouse_claim_") - 1);
+
+    if (gr == NULL || name.len == 0
+        || gh_principal_claim(&gr->principal, name, &out) != GH_OK)
+    {
         return NGX_OK;
     }
 
-    ngx_memcpy(key, var->data + sizeof("gatehouse_claim_") - 1, len);
-    key[len] = '\0';
-
-    value = json_object_get(gr->principal.claims, key);
-
-    if (json_is_string(value)) {
-        v->data = (u_char *) (uintptr_t) json_string_value(value);
-        v->len = json_string_length(value);
-
-    } else if (json_is_boolean(value)) {
-        v->data = (u_char *) (json_is_true(value) ? "true" : "false");
-        v->len = json_is_true(value) ? 4 : 5;
-
-    } else if (json_is_integer(value)) {
-        p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        v->data = p;
-        v->len = (unsigned) (ngx_sprintf(p, "%L",
-                                         (int64_t) json_integer_value(value))
-                             - p);
-
-    } else {
-        return NGX_OK;
+    p = ngx_pnalloc(r->pool, out.len);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
+    ngx_memcpy(p, out.data, out.len);
+
+    v->data = p;
+    v->len = (unsigned) out.len;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
