@@ -7,9 +7,11 @@
 #include "gh_bytes.h"
 #include "gh_jwt.h"
 
-#define PART_BYTES_MAX (GH_JWT_BYTES_MAX / 4 * 3)
+#define PART_BYTES_MAX (GH_JWT_LONG_MAX / 4 * 3)
 
 
+static gh_rc_t parse(gh_str_t text, size_t max, gh_jwt_t *out,
+                     gh_reason_t *reason);
 static gh_rc_t split(gh_str_t text, gh_jwt_t *out, gh_str_t *header_b64,
                      gh_reason_t *reason);
 static gh_rc_t read_header(gh_jwt_t *jwt, gh_str_t header_b64,
@@ -39,6 +41,20 @@ static const struct {
 gh_rc_t
 gh_jwt_parse(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason)
 {
+    return parse(text, GH_JWT_BYTES_MAX, out, reason);
+}
+
+
+gh_rc_t
+gh_jwt_parse_long(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason)
+{
+    return parse(text, GH_JWT_LONG_MAX, out, reason);
+}
+
+
+static gh_rc_t
+parse(gh_str_t text, size_t max, gh_jwt_t *out, gh_reason_t *reason)
+{
     gh_str_t header_b64;
 
     out->header = NULL;
@@ -46,7 +62,7 @@ gh_jwt_parse(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason)
     out->alg = GH_ALG_NONE;
     out->signature_len = 0;
 
-    if (text.len > GH_JWT_BYTES_MAX) {
+    if (text.len > max) {
         return refuse(GH_INVALID, GH_REASON_TOKEN_MALFORMED, reason);
     }
 

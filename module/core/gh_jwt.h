@@ -12,6 +12,7 @@
 #include "gh_reason.h"
 
 #define GH_JWT_BYTES_MAX 8192
+#define GH_JWT_LONG_MAX 16384 /* of one that a provider gave us itself */
 #define GH_JWT_TRIES_MAX 4 /* keys tried for one token */
 #define GH_JWT_SKEW_MAX 60 /* seconds; a larger skew counts as this */
 
@@ -62,6 +63,9 @@ typedef struct {
  * GH_NOMEM    *reason is GH_REASON_INTERNAL
  */
 gh_rc_t gh_jwt_parse(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason);
+/* The same up to GH_JWT_LONG_MAX: an id_token that names hundreds of groups
+ * is fetched from its provider, no stranger can make us read it. */
+gh_rc_t gh_jwt_parse_long(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason);
 void gh_jwt_clear(gh_jwt_t *jwt);
 
 /*

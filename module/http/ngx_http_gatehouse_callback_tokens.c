@@ -113,7 +113,7 @@ callback_id_token(ngx_http_gatehouse_request_t *gr,
     gh_id_token_rules_t rules;
     ngx_http_gatehouse_oidc_t *oidc = cb->oidc;
 
-    if (gh_jwt_parse(cb->reply.id_token, &cb->jwt, &reason) != GH_OK) {
+    if (gh_jwt_parse_long(cb->reply.id_token, &cb->jwt, &reason) != GH_OK) {
         return ngx_http_gatehouse_callback_refuse(gr, cb, GH_PAGE_LOGIN_FAILED,
                                                   "the id_token is malformed");
     }
