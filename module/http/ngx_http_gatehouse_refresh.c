@@ -1,6 +1,7 @@
 /*
  * The provider's part of a refresh: new tokens for the old ones, believed
- * only for the same person. What ends the session there ends it here.
+ * only for the same person, and what it says about that person now. What ends
+ * the session there ends it here.
  */
 
 #include "ngx_http_gatehouse_update.h"
@@ -14,6 +15,12 @@ static void update_answer(ngx_http_gatehouse_update_t *u,
 static void update_verify(void *data);
 static gh_rc_t update_id_token(ngx_http_gatehouse_update_t *u,
                                const char **what);
+static gh_rc_t update_claims(gh_str_t id_token, json_t **claims);
+static void update_userinfo(ngx_http_gatehouse_update_t *u);
+static void update_told(ngx_gatehouse_fetch_t *f);
+static const char *update_merge(ngx_http_gatehouse_update_t *u,
+                                const ngx_gatehouse_fetch_t *f);
+static void update_replied(ngx_http_gatehouse_update_t *u);
 static void update_over(ngx_http_gatehouse_update_t *u, const char *why);
 
 
@@ -132,9 +139,15 @@ update_verify(void *data)
         return;
     }
 
-    u->replied = 1;
-    u->tries = 0;
-    ngx_http_gatehouse_update_write(u);
+    rc = update_claims(
+        u->reply.id_token.len != 0 ? u->reply.id_token : u->session.id_token,
+        &u->claims);
+    if (rc == GH_NOMEM) {
+        ngx_http_gatehouse_update_fail(u, "no memory");
+        return;
+    }
+
+    update_userinfo(u);
 }
 
 
@@ -154,9 +167,10 @@ update_id_token(ngx_http_gatehouse_update_t *u, const char **what)
     rules.skew_s = u->oidc->issuer.policy.skew_s;
     rules.subject = u->session.sub;
     rules.access_token = u->reply.access_token;
+    (void) gh_json_str(u->session.claims, "nonce", &rules.nonce);
 
     *what = "its id_token is malformed";
-    rc = gh_jwt_parse(u->reply.id_token, &jwt, &reason);
+    rc = gh_jwt_parse_long(u->reply.id_token, &jwt, &reason);
     if (rc != GH_OK) {
         return rc;
     }
@@ -179,6 +193,136 @@ update_id_token(ngx_http_gatehouse_update_t *u, const char **what)
     gh_jwt_clear(&jwt);
 
     return rc;
+}
+
+
+/* Of a token that has been verified; what it says was believed already. */
+
+static gh_rc_t
+update_claims(gh_str_t id_token, json_t **claims)
+{
+    gh_rc_t rc;
+    gh_jwt_t jwt;
+    gh_reason_t reason;
+
+    rc = gh_jwt_parse_long(id_token, &jwt, &reason);
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    rc = gh_jwt_peek(&jwt, claims, &reason);
+
+    if (rc != GH_OK) {
+        *claims = NULL;
+    }
+
+    gh_jwt_clear(&jwt);
+
+    return rc;
+}
+
+
+/* Groups may have changed, and some providers tell them there only. */
+
+static void
+update_userinfo(ngx_http_gatehouse_update_t *u)
+{
+    const gh_provider_t *provider;
+
+    if (u->claims == NULL || !u->oidc->userinfo
+        || ngx_gatehouse_keys_metadata(u->gmcf->keys, &u->oidc->issuer.keys,
+                                       &provider, NULL)
+               != GH_OK
+        || provider->userinfo_endpoint.len == 0)
+    {
+        update_replied(u);
+        return;
+    }
+
+    u->fetch = ngx_http_gatehouse_oidc_userinfo(u->oidc, provider,
+                                                u->reply.access_token);
+
+    if (u->fetch != NULL) {
+        u->fetch->handler = update_told;
+        u->fetch->data = u;
+
+        if (ngx_gatehouse_fetch_start(u->gmcf->fetcher, u->fetch) == NGX_OK) {
+            return;
+        }
+
+        ngx_gatehouse_fetch_destroy(u->fetch);
+        u->fetch = NULL;
+    }
+
+    (void) update_merge(u, NULL);
+    update_replied(u);
+}
+
+
+static void
+update_told(ngx_gatehouse_fetch_t *f)
+{
+    const char *why;
+    ngx_http_gatehouse_update_t *u = f->data;
+
+    u->fetch = NULL;
+    why = update_merge(u, f);
+    ngx_gatehouse_fetch_destroy(f);
+
+    if (why != NULL) {
+        update_over(u, why);
+
+    } else {
+        update_replied(u);
+    }
+}
+
+
+/* Without an answer what was known before stands, under what the id_token
+ * says. Not NULL: it answers for somebody else. */
+
+static const char *
+update_merge(ngx_http_gatehouse_update_t *u, const ngx_gatehouse_fetch_t *f)
+{
+    gh_rc_t rc = GH_UNAVAILABLE;
+    json_t *userinfo = NULL;
+    gh_str_t body, type;
+    const char *what;
+
+    if (f != NULL && f->rc == GH_OK) {
+        body = (gh_str_t){ f->body, f->body_len };
+        type = gh_str(f->content_type ? f->content_type : "");
+        rc = gh_userinfo_parse(f->status, type, body, u->session.sub,
+                               &userinfo, &what);
+    }
+
+    if (rc == GH_DENIED) {
+        return "its userinfo is about somebody else";
+    }
+
+    if (json_object_update_missing(u->claims,
+                                   rc == GH_OK ? userinfo : u->session.claims)
+        != 0)
+    {
+        /* no memory: what was known stands whole */
+        json_decref(u->claims);
+        u->claims = NULL;
+    }
+
+    if (rc == GH_OK) {
+        json_decref(userinfo);
+    }
+
+    return NULL;
+}
+
+
+static void
+update_replied(ngx_http_gatehouse_update_t *u)
+{
+    u->replied = 1;
+    u->tries = 0;
+    ngx_http_gatehouse_update_write(u);
 }
 
 

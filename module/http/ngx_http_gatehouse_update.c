@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #define UPDATE_CLAIM_S 15
+#define UPDATE_CLAIM_LEN (sizeof("refresh::") + GH_SESSION_NAME_LEN + 20)
 #define UPDATE_POLL_MS 100  /* for the end of another's refresh */
 #define UPDATE_WAIT_MS 6000 /* in all */
 #define UPDATE_TRIES 4
@@ -25,6 +26,9 @@ static void update_store(ngx_http_gatehouse_update_t *u,
 static void update_stored(ngx_gatehouse_store_op_t *op);
 static gh_rc_t update_rc(ngx_http_gatehouse_update_t *u);
 static void update_claim(ngx_http_gatehouse_update_t *u);
+static gh_str_t update_claim_name(const ngx_http_gatehouse_update_t *u,
+                                  char room[UPDATE_CLAIM_LEN]);
+static void update_give_up(ngx_http_gatehouse_update_t *u);
 static void update_claimed(ngx_http_gatehouse_update_t *u);
 static void update_poll(ngx_event_t *ev);
 static void update_get(ngx_http_gatehouse_update_t *u);
@@ -164,6 +168,7 @@ update_free(ngx_http_gatehouse_update_t *u)
         gh_session_clear(&u->session);
     }
 
+    json_decref(u->claims);
     ngx_free(u->sealed.data);
     ngx_free(u);
 }
@@ -208,6 +213,8 @@ ngx_http_gatehouse_update_fail(ngx_http_gatehouse_update_t *u, const char *why)
                       "gatehouse: tokens of a session of provider \"%V\" "
                       "could not be refreshed: %s",
                       &u->oidc->name, why);
+
+        update_give_up(u);
     }
 
     ngx_http_gatehouse_update_end(u);
@@ -247,20 +254,17 @@ static void
 update_store(ngx_http_gatehouse_update_t *u, ngx_gatehouse_store_type_e type,
              gh_str_t value, ngx_http_gatehouse_update_pt next)
 {
-    char room[sizeof("refresh:") + GH_SESSION_NAME_LEN];
-    gh_buf_t name = GH_BUF(room);
+    char room[UPDATE_CLAIM_LEN];
+    gh_str_t name = update_name(u);
     gh_kind_t kind = GH_KIND_SESSION;
 
     if (type == NGX_GATEHOUSE_STORE_CLAIM) {
         kind = GH_KIND_CLAIM;
-        (void) gh_buf_add(&name, GH_STR("refresh:"));
+        name = update_claim_name(u, room);
     }
 
-    (void) gh_buf_add(&name, update_name(u));
-
     u->next = next;
-    u->op =
-        ngx_gatehouse_store_op_create(type, kind, gh_buf_str(&name), value);
+    u->op = ngx_gatehouse_store_op_create(type, kind, name, value);
 
     if (u->op == NULL) {
         ngx_http_gatehouse_update_fail(u, "no memory");
@@ -317,12 +321,57 @@ update_claim(ngx_http_gatehouse_update_t *u)
 }
 
 
+/* Of this refresh and not of the next one, which may come soon. */
+
+static gh_str_t
+update_claim_name(const ngx_http_gatehouse_update_t *u,
+                  char room[UPDATE_CLAIM_LEN])
+{
+    u_char *p;
+
+    p = ngx_sprintf((u_char *) room, "refresh:%*s:%L",
+                    (size_t) GH_SESSION_NAME_LEN, u->entry->name,
+                    (int64_t) u->entry->session.refreshed_at_s);
+
+    return (gh_str_t){ room, (size_t) (p - (u_char *) room) };
+}
+
+
+/* It failed: whoever waits for it on another worker need not wait on. */
+
+static void
+update_give_up(ngx_http_gatehouse_update_t *u)
+{
+    char room[UPDATE_CLAIM_LEN];
+    ngx_gatehouse_store_op_t *op;
+
+    if (!u->claimed) {
+        return;
+    }
+
+    op = ngx_gatehouse_store_op_create(NGX_GATEHOUSE_STORE_DELETE,
+                                       GH_KIND_CLAIM,
+                                       update_claim_name(u, room), GH_STR(""));
+    if (op == NULL) {
+        return;
+    }
+
+    if (ngx_gatehouse_store_submit(u->gmcf->store, op) == NGX_AGAIN) {
+        ngx_gatehouse_store_op_abandon(op);
+
+    } else {
+        ngx_gatehouse_store_op_destroy(op);
+    }
+}
+
+
 static void
 update_claimed(ngx_http_gatehouse_update_t *u)
 {
     gh_rc_t rc = update_rc(u);
 
     if (rc == GH_OK) {
+        u->claimed = 1;
         update_get(u);
         return;
     }
@@ -463,14 +512,18 @@ ngx_http_gatehouse_update_write(ngx_http_gatehouse_update_t *u)
     gh_session_t s;
     int64_t now = ngx_time();
 
+    u->session.seen_at_s = now;
     s = u->session;
-    s.seen_at_s = now;
 
     if (u->replied) {
         s.access_token = u->reply.access_token;
         s.expires_at_s =
             u->reply.expires_in_s ? now + u->reply.expires_in_s : 0;
         s.refreshed_at_s = now;
+
+        if (u->claims != NULL) {
+            s.claims = u->claims;
+        }
 
         if (u->reply.refresh_token.len != 0) {
             s.refresh_token = u->reply.refresh_token;

@@ -30,9 +30,11 @@ struct ngx_http_gatehouse_update_s {
     uint64_t version; /* of the record in session */
     gh_session_t session;
     gh_oidc_reply_t reply;
+    json_t *claims;  /* as they are now; NULL: as they were */
     gh_buf_t sealed; /* what is being written */
     ngx_uint_t tries;
     unsigned refresh : 1;
+    unsigned claimed : 1; /* this refresh is ours to make */
     unsigned opened : 1;  /* session */
     unsigned replied : 1; /* reply: verified, to be written */
 };
