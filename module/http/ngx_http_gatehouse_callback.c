@@ -28,6 +28,8 @@ static ngx_int_t callback_metadata(ngx_http_gatehouse_request_t *gr,
                                    ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_claim(ngx_http_gatehouse_request_t *gr,
                                 ngx_http_gatehouse_callback_t *cb);
+static ngx_int_t callback_former(ngx_http_gatehouse_request_t *gr,
+                                 ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_answer(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_return(ngx_http_gatehouse_request_t *gr,
@@ -41,6 +43,7 @@ static const ngx_http_gatehouse_callback_pt steps[] = {
     ngx_http_gatehouse_callback_exchange,
     ngx_http_gatehouse_callback_verify,
     ngx_http_gatehouse_callback_userinfo,
+    callback_former,
     ngx_http_gatehouse_callback_session,
     ngx_http_gatehouse_callback_index,
     ngx_http_gatehouse_callback_form,
@@ -325,6 +328,7 @@ callback_claim(ngx_http_gatehouse_request_t *gr,
     char room[sizeof("login:") + 2 * GH_LOGIN_ID_LEN];
     gh_rc_t rc;
     gh_buf_t name = GH_BUF(room);
+    ngx_int_t peeked;
 
     if (cb->op == NULL) {
         (void) gh_buf_add(&name, GH_STR("login:"));
@@ -357,10 +361,29 @@ callback_claim(ngx_http_gatehouse_request_t *gr,
             gr, cb, GH_PAGE_LOGIN_AWAY, "the store could not be asked");
     }
 
-    return (ngx_http_gatehouse_session_peek(gr, cb->oidc) == NGX_OK)
+    peeked = ngx_http_gatehouse_session_peek(gr, cb->oidc);
+
+    if (peeked == NGX_AGAIN) {
+        /* the claim is asked for again, and lost again */
+        return NGX_AGAIN;
+    }
+
+    return (peeked == NGX_OK)
                ? callback_return(gr, cb)
                : ngx_http_gatehouse_callback_refuse(
                    gr, cb, GH_PAGE_LOGIN_EXPIRED, "the callback came before");
+}
+
+
+/* The session that this browser has had until now, at gr->session. */
+
+static ngx_int_t
+callback_former(ngx_http_gatehouse_request_t *gr,
+                ngx_http_gatehouse_callback_t *cb)
+{
+    return (ngx_http_gatehouse_session_peek(gr, cb->oidc) == NGX_AGAIN)
+               ? NGX_AGAIN
+               : NGX_DECLINED;
 }
 
 
@@ -389,7 +412,7 @@ ngx_http_gatehouse_callback_cookies(ngx_http_gatehouse_request_t *gr,
 
     r = gr->request;
 
-    if (ngx_http_gatehouse_session_peek(gr, cb->oidc) == NGX_OK) {
+    if (gr->session != NULL) {
         gr->session->ended = 1;
         ngx_http_gatehouse_session_end(gr->session);
     }

@@ -27,7 +27,8 @@ struct ngx_http_gatehouse_callback_s {
 
     char session_cookie[GH_SESSION_COOKIE_LEN];
     char session_name[GH_SESSION_NAME_LEN];
-    ngx_uint_t index; /* 0: sid, 1: sub */
+    char oldest[GH_SESSION_NAME_LEN]; /* ended: its index was full */
+    ngx_uint_t index;                 /* 0: sid, 1: sub */
     ngx_uint_t tries;
     uint64_t index_version;
 

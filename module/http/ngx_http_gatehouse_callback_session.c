@@ -14,9 +14,15 @@
 static ngx_int_t callback_seal(ngx_http_gatehouse_request_t *gr,
                                ngx_http_gatehouse_callback_t *cb,
                                gh_buf_t *out, int64_t *ttl);
+static ngx_int_t callback_person(ngx_http_gatehouse_request_t *gr,
+                                 ngx_http_gatehouse_callback_t *cb,
+                                 const gh_session_t *s);
 static ngx_int_t callback_index_put(ngx_http_gatehouse_request_t *gr,
                                     ngx_http_gatehouse_callback_t *cb,
                                     gh_str_t name);
+static ngx_int_t callback_index_end(ngx_http_gatehouse_request_t *gr,
+                                    ngx_http_gatehouse_callback_t *cb,
+                                    gh_str_t name, gh_str_t list);
 static ngx_int_t callback_resume(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_callback_t *cb,
                                  gh_str_t text);
@@ -96,6 +102,10 @@ callback_seal(ngx_http_gatehouse_request_t *gr,
     s.id_token = cb->reply.id_token;
     s.claims = cb->claims;
 
+    if (callback_person(gr, cb, &s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     *ttl = gh_session_ttl(&s, &oidc->times, now);
 
     out->len = 0;
@@ -121,6 +131,39 @@ callback_seal(ngx_http_gatehouse_request_t *gr,
                    == GH_OK)
                ? NGX_OK
                : NGX_ERROR;
+}
+
+
+/* Somebody of more groups than we keep would lose some of them, and with
+ * them perhaps what a rule denies. */
+
+static ngx_int_t
+callback_person(ngx_http_gatehouse_request_t *gr,
+                ngx_http_gatehouse_callback_t *cb, const gh_session_t *s)
+{
+    gh_str_t *room;
+    gh_session_t named = *s;
+    gh_principal_t principal;
+
+    named.id = s->sub;
+    room = ngx_palloc(gr->request->pool,
+                      2 * NGX_HTTP_GATEHOUSE_LISTS_MAX * sizeof(gh_str_t));
+
+    if (room == NULL
+        || gh_session_principal(&named, &cb->oidc->claims, room,
+                                NGX_HTTP_GATEHOUSE_LISTS_MAX, &principal)
+               == GH_OK)
+    {
+        return (room == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, gr->request->connection->log, 0,
+                  "gatehouse: a person of provider \"%V\" has more than %d "
+                  "groups or scopes and cannot be logged in: let the "
+                  "provider send only those that this client needs",
+                  &cb->oidc->name, NGX_HTTP_GATEHOUSE_LISTS_MAX);
+
+    return NGX_ERROR;
 }
 
 
@@ -192,6 +235,17 @@ callback_index_put(ngx_http_gatehouse_request_t *gr,
         return NGX_OK;
     }
 
+    if (cb->op != NULL && cb->op->type == NGX_GATEHOUSE_STORE_DELETE) {
+        rc = cb->op->rc;
+        ngx_gatehouse_store_op_destroy(cb->op);
+        cb->op = NULL;
+
+        if (rc != GH_OK && rc != GH_ABSENT) {
+            return ngx_http_gatehouse_callback_refuse(
+                gr, cb, GH_PAGE_LOGIN_AWAY, "the store did not take it");
+        }
+    }
+
     if (cb->op == NULL) {
         cb->op = ngx_gatehouse_store_op_create(
             NGX_GATEHOUSE_STORE_GET, GH_KIND_SESSION_INDEX, name, GH_STR(""));
@@ -223,8 +277,14 @@ callback_index_put(ngx_http_gatehouse_request_t *gr,
 
     rc = gh_session_index_add(old, cb->session_name, &list);
 
+    if (rc == GH_FULL
+        && ngx_memcmp(cb->oldest, old.data, GH_SESSION_NAME_LEN) != 0)
+    {
+        return callback_index_end(gr, cb, name, old);
+    }
+
     if (rc == GH_FULL) {
-        /* the oldest falls out of the index, and ends by its own limits */
+        /* the oldest has ended and leaves the index */
         old.data += GH_SESSION_NAME_LEN;
         old.len -= GH_SESSION_NAME_LEN;
         list.len = 0;
@@ -244,6 +304,33 @@ callback_index_put(ngx_http_gatehouse_request_t *gr,
     cb->op->ttl_s = cb->oidc->times.absolute_s + 60;
 
     return ngx_http_gatehouse_submit(gr, cb->op);
+}
+
+
+/* Of more sessions than an index holds the oldest ends: the provider could
+ * not end it any more. */
+
+static ngx_int_t
+callback_index_end(ngx_http_gatehouse_request_t *gr,
+                   ngx_http_gatehouse_callback_t *cb, gh_str_t name,
+                   gh_str_t list)
+{
+    ngx_memcpy(cb->oldest, list.data, GH_SESSION_NAME_LEN);
+
+    ngx_gatehouse_store_op_destroy(cb->op);
+    cb->op = ngx_gatehouse_store_op_create(
+        NGX_GATEHOUSE_STORE_DELETE, GH_KIND_SESSION,
+        (gh_str_t){ cb->oldest, GH_SESSION_NAME_LEN }, GH_STR(""));
+
+    if (cb->op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cb->op->log = 1;
+
+    return (ngx_http_gatehouse_submit(gr, cb->op) == NGX_AGAIN)
+               ? NGX_AGAIN
+               : callback_index_put(gr, cb, name);
 }
 
 

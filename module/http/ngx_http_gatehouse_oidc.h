@@ -15,7 +15,7 @@
 #include "gh_page.h"
 #include "gh_session.h"
 
-#define NGX_HTTP_GATEHOUSE_LISTS_MAX 256 /* groups and scopes of a person */
+#define NGX_HTTP_GATEHOUSE_LISTS_MAX 1024 /* groups or scopes of a person */
 #define NGX_HTTP_GATEHOUSE_FORM_MAX                                           \
     16384 /* of a POST that a login interrupts */
 

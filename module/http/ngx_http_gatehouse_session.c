@@ -224,12 +224,13 @@ session_principal(ngx_http_gatehouse_session_entry_t *entry)
                               NGX_HTTP_GATEHOUSE_LISTS_MAX, p);
 
     if (rc == GH_TOO_LONG) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "gatehouse: a person of provider \"%V\" has more than "
-                      "%d groups or scopes; the rest is left out",
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "gatehouse: a session of provider \"%V\" has more "
+                      "than %d groups or scopes and counts as none",
                       &entry->oidc->name, NGX_HTTP_GATEHOUSE_LISTS_MAX);
+    }
 
-    } else if (rc != GH_OK) {
+    if (rc != GH_OK) {
         return NGX_DECLINED;
     }
 
