@@ -380,7 +380,7 @@ clean:
 
 help:
 	@echo "make             the module and the tool, in $(BUILD)/"
-	@echo "make run         a gateway to try, with a key, a token and a service"
+	@echo "make run         a gateway to try: a key, a token, a login, a service"
 	@echo "make test        all tests; SANITIZE=1 under ASan and UBSan,"
 	@echo "                 TESTS='t/apikey.t t/unit/test_gh_jwt.c' only these,"
 	@echo "                 STORE=test on the store that answers late"

@@ -1,6 +1,7 @@
 # make run, as a newcomer meets it: what it prints can be pasted, each line
-# does what is said beside it, and Ctrl-C leaves nothing.
-use Gatehouse::Test;
+# does what is said beside it, people log in, and Ctrl-C leaves nothing.
+use Gatehouse::Test timeout => 240;
+use Gatehouse::Test::Login;
 
 use File::Temp ();
 use IO::Select;
@@ -14,7 +15,7 @@ if (Gatehouse::Test::mk('GH_SANITIZE') ne '') {
 }
 
 my $tmp   = File::Temp::tempdir('ghtest-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my @ports = ports(5);
+my @ports = ports(7);
 my %pid;
 
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL SANITIZE)};
@@ -51,6 +52,16 @@ pretend('dpkg-query' => 'exit 1', id => 'echo 1000');
         like($said, qr/no route to host\n.*is there a network\?/s,
              'without a network that is said');
     }
+}
+
+{
+    local $ENV{PATH} = "$tmp/bin:$ENV{PATH}";
+    pretend(npm => 'echo getaddrinfo EAI_AGAIN >&2; exit 1');
+    my ($status, $out, $err) = Gatehouse::Test::run(
+        "$root/auto/provider", "$tmp/provider");
+    is($status, 1, 'a provider that cannot be fetched is none');
+    like($err, qr/EAI_AGAIN\n.*npm ci failed; is there a network\?$/s,
+         '... and why is said');
 }
 
 # ---- the first start ----------------------------------------------------------------
@@ -106,6 +117,27 @@ like($run->{text}, qr/ gatehouse: refused reason=credential_missing /,
 unlike($run->{text} =~ s/.*^Decisions//msr, qr/gh_\w+_\w{43}/,
        'and no key among them');
 
+# ---- people -------------------------------------------------------------------------
+
+SKIP: {
+    my ($page, $name, $password) = $text =~
+        /^People log in: open (https:\S+) in a browser, user (\w+),\s+password (\w+)/m;
+    skip 'no provider here: ' . ($text =~ /^(Nobody can .*\n.*)/m ? $1 : '?'), 5
+        if !$page && $text =~ /^Nobody can log in /m;
+
+    my $alice = Gatehouse::Test::Login->new(ca => "$build/run/ca.pem");
+    my $in = $alice->login($page, $name, password => $password);
+    is($in->status, 200, 'whoever opens the address logs in');
+    is($in->url, $page, '... and is where they wanted to be');
+    $seen = JSON::PP->new->decode($in->body);
+    is($seen->{served_by}, 'intranet', '... at the intranet');
+    is($seen->{headers}{'X-Principal-Groups'}, 'staff,admin',
+       '... which knows their groups');
+    $alice->submit($alice->visit("${page}oidc_logout"));
+    like($alice->visit($page)->url, qr/localhost:$ports[6]\//,
+         'after the logout the provider asks again');
+}
+
 # ---- Ctrl-C ---------------------------------------------------------------------------
 
 my @session = session($run->{pid});
@@ -118,10 +150,17 @@ is_deeply([ grep { !Gatehouse::Test::Ports::is_free($_) } @ports ], [],
 
 # ---- the second start -------------------------------------------------------------------
 
-$run = start('make', 'run');
+pretend(node => 'echo no such engine; exit 1');
+{
+    local $ENV{PATH} = "$tmp/bin:$ENV{PATH}";
+    unlink map { "$tmp/bin/$_" } qw(npm id dpkg-query apt-get);
+    $run = start('make', 'run');
+}
 wait_for(sub { heard($run) =~ /^Decisions, as they happen:/m || gone($run) },
          30, 'the second start');
 unlike($run->{text}, qr/building|installing/, 'nothing is built twice');
+like($run->{text}, qr/^Nobody can log in at \S+, the rest runs:\nthe provider did not/m,
+     'a provider that does not start is said');
 my ($again) = (paste(grep { /env$/ || /^api\(\)/ || /API-Key/ && !/-i|for/ }
                map { s/^  //r } grep { /^  [^#]/ } split /\n/, $run->{text}))[2];
 like($again, qr/"served_by": "orders v2 blue"/, 'the key made before works');
