@@ -10,6 +10,7 @@ my %keys = map { $_ => Gatehouse::Test::Signature->new(algorithm => $_) }
            qw(hmac-sha256 ed25519 ecdsa-p256-sha256 ecdsa-p384-sha384
               rsa-pss-sha512 rsa-v1_5-sha256);
 my $key  = $keys{'hmac-sha256'};
+my $ed   = $keys{ed25519};
 my $acme = $t->consumer('acme', groups => [ 'partner' ], credentials => {
     signatures => [ map { $_->declared($t) } values %keys ] });
 my $other = Gatehouse::Test::Signature->new(keyid => 'theirs');
@@ -40,6 +41,13 @@ $t->start(server => 'gatehouse_signature ahead=0s;', locations => <<'EOF');
     location = /copy {
         internal;
         gatehouse_authenticate  off;
+        proxy_pass              http://echo;
+    }
+    location /chat {
+        gatehouse_authenticate  signature;
+        proxy_set_header        Upgrade    $http_upgrade;
+        proxy_set_header        Connection upgrade;
+        proxy_http_version      1.1;
         proxy_pass              http://echo;
     }
     location /keeps {
@@ -305,8 +313,13 @@ wait_for(sub { send_signed($key, 'GET', '/')->status == 401 }, 5,
 $t->tool('consumer', 'resume', 'acme');
 wait_for(sub { send_signed($key, 'GET', '/')->status == 200 }, 5, 'resumed');
 
+my ($chat, $opened) = $t->websocket('/chat', headers =>
+                                    [ $ed->sign('GET', '/chat') ]);
+is($opened->status, 101, 'a signed websocket is opened');
 delete $t->{policies}{consumers}{acme}{credentials}{signatures};
 $t->apply_policies;
+$chat->read_all(10);
+is($chat->error, 'closed', 'and closed when its key leaves the policies');
 is(send_signed($key, 'GET', '/')->status, 401,
    'a key that left the policies lets nobody in');
 
