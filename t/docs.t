@@ -82,7 +82,7 @@ for my $page (@pages) {
 
 # The table of commands: "| `key create CONSUMER [--id ID]` | ..."
 for my $row ($page{'docs/reference/tool.md'} =~ /^\| `([a-z][^`]*)` \|/mg) {
-    my @words = grep { /^[a-z]+$/ } split ' ', $row;
+    my @words = split ' ', $row =~ s/\s[^a-z].*//r;
     my (undef, $help) = Gatehouse::Test::run($tool, 'help', @words);
     like($help, qr/gatehouse @words\b/, "docs/reference/tool.md: @words");
     like($help, qr/\Q$_\E\b/, "... $_") for $row =~ /(--[a-z]+)/g;
@@ -174,6 +174,10 @@ sub declared {
     delete @issuer{ $text =~ /gatehouse_token_issuer (\w+)/g };
     $more .= issuer($_) for sort keys %issuer;
 
+    my %provider = map { $_ => 1 } $text =~ /\boidc=(\w+)/g;
+    delete @provider{ $text =~ /gatehouse_oidc_provider (\w+)/g };
+    $more .= provider($_) for sort keys %provider;
+
     $more .= " gatehouse_policies $dir/policies;\n"
         if $text !~ /gatehouse_policies/;
     $more .= " gatehouse_store lmdb:$dir/state;\n"
@@ -193,6 +197,13 @@ sub declared {
 
     return $main . ($text =~ /^\s*events\b/m ? '' : "events {}\n")
          . here($text);
+}
+
+
+sub provider {
+    my ($name) = @_;
+    return " gatehouse_oidc_provider $name { issuer https://$name.example.com;"
+         . " client_id me; client_secret file:/etc/gatehouse/secrets/me; }\n";
 }
 
 
@@ -227,12 +238,19 @@ sub made {
     return $made{$path} //= do {
         my $name = $path =~ s{/}{_}gr;
         my $text = $path =~ /\.(?:pem|crt)$/
-            ? Gatehouse::Test::Logs::slurp($cert->[0]) : '0123456789abcdef' x 4 . "\n";
+            ? Gatehouse::Test::Logs::slurp($cert->[0])
+            : $path =~ /\.pub$/ ? public_key() : '0123456789abcdef' x 4 . "\n";
         $t->file($name, $text);
         chmod 0600, "$dir/$name";
         chown +(getpwnam $t->{user})[2, 3], "$dir/$name" if $> == 0;
         "$dir/$name";
     };
+}
+
+
+sub public_key {
+    my $key = `openssl genpkey -algorithm ed25519 | openssl pkey -pubout`;
+    return $key;
 }
 
 
