@@ -89,8 +89,9 @@ want_of_memory_lets_nobody_in(void **state)
 
         begin(&s, names[i]);
 
-        /* of ECDSA and EdDSA some failures look like a wrong signature */
-        gh_test_scarce(verify_it, &s, GH_OK, GH_DENIED);
+        /* Ed25519 has one failure that looks like a wrong signature */
+        gh_test_scarce(verify_it, &s, GH_OK,
+                       s.alg == GH_ALG_EDDSA ? GH_DENIED : GH_OK);
         s.base = GH_STR("another base");
         gh_test_scarce(verify_it, &s, GH_DENIED, GH_DENIED);
         gh_jwks_destroy(s.keys);
