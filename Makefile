@@ -337,7 +337,7 @@ testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
          $(BUILD)/load
 	@! test -x t/lib/store-probe/build || t/lib/store-probe/build
 	@auto/provider $(BUILD)/provider \
-	    || echo "stories that log in will fail" >&2
+	    || echo "stories that log in there will be skipped" >&2
 
 
 # Tests and measures; what these scripts need they build themselves.

@@ -1,6 +1,6 @@
 # The browser of the tests is a real one: it goes, types, clicks, keeps
 # cookies and tabs as people's browsers do, and trusts whom it is told to.
-use Gatehouse::Test;
+use Gatehouse::Test needs => 'browser';
 use Gatehouse::Test::Browser;
 
 my $t = Gatehouse::Test->new(tls => 1)->prepare('');

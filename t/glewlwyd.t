@@ -1,6 +1,6 @@
 # The recipe for Debian's glewlwyd gives a provider that people log in at: a
 # code by PKCE, an id_token with groups, userinfo, refresh, logout.
-use Gatehouse::Test;
+use Gatehouse::Test needs => 'glewlwyd';
 use Gatehouse::Test::Browser;
 use Gatehouse::Test::Glewlwyd;
 use Gatehouse::Test::Login;
@@ -52,6 +52,10 @@ isnt($rp->refresh($tokens->{refresh_token})->status, 200,
      'the old one is refused');
 
 # Bob comes with a real browser, and runs all its scripts
+SKIP: {
+my $why = Gatehouse::Test::Needs::lacking('browser');
+skip $why, 1 if $why;
+
 my $browser = Gatehouse::Test::Browser->new(trust => $op->certificate,
                                             size => [ 1000, 900 ]);
 my $tab = $browser->tab->goto($rp->authorize_url);
@@ -60,5 +64,6 @@ $op->login_in_tab($tab, 'bob')->wait_url(qr/^\Q$back/);
 is("@{ $rp->verify($rp->tokens($answer{code})->{id_token})->{groups} }",
    'staff', 'Bob gets through with Chromium, and is no admin');
 $browser->stop;
+}
 
 done_testing;

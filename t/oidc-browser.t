@@ -1,7 +1,7 @@
 # A real Chromium logs in, works in several tabs, loses its session over a
 # form, and is logged out in every way; all pages that people see are plain.
 # SCREENSHOTS=DIR keeps a picture of each of them.
-use Gatehouse::Test timeout => 300;
+use Gatehouse::Test timeout => 300, needs => 'browser provider';
 use Gatehouse::Test::Browser;
 use Gatehouse::Test::OpenID;
 

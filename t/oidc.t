@@ -1,6 +1,6 @@
 # People log in at a provider and come back: the whole way with the certified
 # provider, the session that carries them, and what the service behind sees.
-use Gatehouse::Test timeout => 300;
+use Gatehouse::Test timeout => 300, needs => 'provider';
 use Gatehouse::Test::Login;
 use Gatehouse::Test::OpenID;
 

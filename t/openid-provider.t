@@ -1,6 +1,6 @@
 # The certified provider of the tests is one: people log in at it, every way
 # to be a client works, and what it is told to do happens.
-use Gatehouse::Test;
+use Gatehouse::Test needs => 'provider';
 use Gatehouse::Test::Browser;
 use Gatehouse::Test::Login;
 use Gatehouse::Test::OpenID;
@@ -146,6 +146,10 @@ $op->start;
 ok($rp->metadata->{issuer}, 'and comes back');
 
 # A real browser gets through its pages
+SKIP: {
+my $why = Gatehouse::Test::Needs::lacking('browser');
+skip $why, 2 if $why;
+
 my $landing = 'http://localhost:' . $echo->port . '/landing';
 my $rp2 = party(client_id => 'web', redirect_uri => $landing);
 $op->client(client_id => 'web', redirect_uris => [$landing]);
@@ -162,5 +166,6 @@ is($rp2->verify($rp2->tokens($back{code})->{id_token})->{email},
    'bob@example.com', 'Bob logs in with Chromium');
 is(join("\n", grep { !/favicon/ } $tab->errors), '', 'nothing is wrong there');
 $browser->stop;
+}
 
 done_testing;

@@ -19,6 +19,7 @@ use Gatehouse::Test::Backend;
 use Gatehouse::Test::Client;
 use Gatehouse::Test::Config;
 use Gatehouse::Test::Logs;
+use Gatehouse::Test::Needs;
 use Gatehouse::Test::Nginx;
 use Gatehouse::Test::Policies;
 use Gatehouse::Test::Ports;
@@ -32,7 +33,8 @@ my $OWNER = $$;
 my (%mk, @all, $done);
 
 
-# use Gatehouse::Test timeout => 400;     (seconds for the whole file)
+# use Gatehouse::Test timeout => 400, needs => 'browser';
+# (seconds for the whole file; what it is skipped without)
 sub import {
     my ($class, %arg) = @_;
     my $caller = caller;
@@ -54,6 +56,10 @@ sub import {
     $SIG{ALRM} = sub { die "the test took too long\n" };
     $SIG{INT} = $SIG{TERM} = sub { die "interrupted\n" };
     alarm(($ENV{GH_TEST_TIMEOUT} || $arg{timeout} || 180) * slow());
+
+    my $lacking = Gatehouse::Test::Needs::lacking(
+        split / /, $arg{needs} // '');
+    Test::More::plan(skip_all => $lacking) if $lacking;
     return;
 }
 
