@@ -33,6 +33,10 @@ cmp_ok($status{200}, '>', 11_000, 'and no fewer than that');
 cmp_ok($t->metric('gatehouse_decisions_total',
                   reason => 'replay_unavailable'), '>=', $status{503},
        'K7: it is counted');
+cmp_ok($t->metric('gatehouse_replay_full_total'), '>=', $status{503},
+       'so is that there was no room');
+cmp_ok($t->metric('gatehouse_replay_used'), '==', $status{200},
+       'each that was let in is remembered');
 
 # and none of the first is forgotten
 my %first = map { $_ => 1 }

@@ -27,6 +27,7 @@ static void ngx_http_gatehouse_metrics_series(ngx_http_gatehouse_page_t *p);
 static void ngx_http_gatehouse_metrics_policies(ngx_http_gatehouse_page_t *p);
 static void ngx_http_gatehouse_metrics_store(ngx_http_gatehouse_page_t *p);
 static void ngx_http_gatehouse_metrics_memory(ngx_http_gatehouse_page_t *p);
+static void ngx_http_gatehouse_metrics_replay(ngx_http_gatehouse_page_t *p);
 
 
 ngx_int_t
@@ -329,5 +330,40 @@ ngx_http_gatehouse_metrics_memory(ngx_http_gatehouse_page_t *p)
         label.value = gh_str(what[i]);
         ngx_http_gatehouse_metrics_sample(p, "gatehouse_cells_evicted_total",
                                           &label, 1, stats[i].evictions);
+    }
+
+    ngx_http_gatehouse_metrics_replay(p);
+}
+
+
+/* Nonces and ids that were used and are remembered. */
+
+static void
+ngx_http_gatehouse_metrics_replay(ngx_http_gatehouse_page_t *p)
+{
+    size_t i;
+    uint64_t value[3];
+    gh_replay_stats_t stats;
+
+    static const struct {
+        const char *name, *type, *help;
+    } families[] = {
+        { "gatehouse_replay_used", "gauge", "Nonces remembered now." },
+        { "gatehouse_replay_room", "gauge", "Nonces that fit at once." },
+        { "gatehouse_replay_full_total", "counter",
+          "Requests refused because no nonce could be remembered." }
+    };
+
+    gh_replay_stats(p->gmcf->shm->replay, ngx_time(), &stats);
+
+    value[0] = stats.live;
+    value[1] = stats.room;
+    value[2] = stats.full;
+
+    for (i = 0; i < 3; i++) {
+        ngx_http_gatehouse_metrics_family(p, families[i].name,
+                                          families[i].type, families[i].help);
+        ngx_http_gatehouse_metrics_sample(p, families[i].name, NULL, 0,
+                                          value[i]);
     }
 }
