@@ -63,6 +63,29 @@ gh_assertion_build(const gh_assertion_signer_t *signer,
 }
 
 
+gh_rc_t
+gh_assertion_subject(const gh_principal_t *p, gh_buf_t *out)
+{
+    size_t before = out->len;
+
+    if (p == NULL || p->type == GH_PRINCIPAL_ANONYMOUS || p->id.len == 0) {
+        return GH_ABSENT;
+    }
+
+    gh_rc_t rc = gh_json_quote(p->id, out);
+
+    if (rc == GH_OK) {
+        rc = write_claims(p, out);
+    }
+
+    if (rc != GH_OK) {
+        out->len = before;
+    }
+
+    return rc;
+}
+
+
 static bool
 is_key(const gh_assertion_key_t *key)
 {

@@ -12,7 +12,7 @@
 
 #define GH_ASSERTION_LIFE_MAX_S 60
 #define GH_ASSERTION_MAX 24576 /* room in which any assertion fits */
-#define GH_ASSERTION_KEYS_MAX 4
+#define GH_ASSERTION_KEYS_MAX 16
 
 
 /* A private key of ES256 or EdDSA; borrowed. */
@@ -46,6 +46,13 @@ typedef struct {
 gh_rc_t gh_assertion_build(const gh_assertion_signer_t *signer,
                            const gh_principal_t *p, const uint8_t jti[16],
                            int64_t now_s, gh_buf_t *out);
+
+/*
+ * Appends what an assertion would say about the principal, and nothing of the
+ * rest: two principals of equal text have equal assertions. GH_ABSENT,
+ * GH_TOO_LONG.
+ */
+gh_rc_t gh_assertion_subject(const gh_principal_t *p, gh_buf_t *out);
 
 /*
  * Appends the key set: the public halves of the key that signs and of those

@@ -41,6 +41,8 @@
 
 
 typedef struct ngx_http_gatehouse_oidc_s ngx_http_gatehouse_oidc_t;
+typedef struct ngx_http_gatehouse_assertion_s ngx_http_gatehouse_assertion_t;
+typedef struct ngx_http_gatehouse_asserted_s ngx_http_gatehouse_asserted_t;
 typedef struct ngx_http_gatehouse_session_entry_s
     ngx_http_gatehouse_session_entry_t;
 typedef struct ngx_http_gatehouse_sessions_s ngx_http_gatehouse_sessions_t;
@@ -162,6 +164,7 @@ typedef struct {
     gh_secret_t *secret;
     ngx_array_t issuers;              /* issuer_t * */
     ngx_array_t providers;            /* oidc_t * */
+    ngx_array_t *assertions;          /* assertion_t * */
     ngx_array_t limits;               /* limit_t *: named */
     ngx_array_t places;               /* place_t */
     ngx_array_t upstreams;            /* ngx_str_t */
@@ -191,6 +194,7 @@ typedef struct {
     ngx_gatehouse_counters_t *counters;
     ngx_http_gatehouse_tokens_t *tokens;
     ngx_http_gatehouse_sessions_t *sessions;
+    ngx_http_gatehouse_asserted_t *asserted;
     ngx_http_gatehouse_known_key_t **known_keys;
     ngx_http_gatehouse_signature_keys_t *signature_keys;
     u_char ids[NGX_HTTP_GATEHOUSE_IDS][NGX_HTTP_GATEHOUSE_ID_LEN];
@@ -234,6 +238,7 @@ typedef struct {
     ngx_array_t *headers; /* header_t */
     ngx_flag_t forward_credentials;
     ngx_uint_t forward_token; /* handover_e; set with the flag */
+    ngx_http_gatehouse_assertion_t *assertion;
     ngx_str_t request_id_header;
     ngx_http_gatehouse_header_t request_id_out;
     ngx_array_t *request_id_trusted; /* ngx_cidr_t */
@@ -525,22 +530,6 @@ ngx_table_elt_t *ngx_http_gatehouse_header_named(ngx_http_request_t *r,
 /* the source address as limits know it: v4, or the /64 of v6 */
 ngx_str_t ngx_http_gatehouse_source(ngx_connection_t *c,
                                     u_char buf[NGX_HTTP_GATEHOUSE_SOURCE_LEN]);
-
-/* token cache of a worker */
-ngx_http_gatehouse_tokens_t *ngx_http_gatehouse_tokens_create(
-    ngx_cycle_t *cycle, ngx_uint_t max);
-void ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t);
-/* Borrowed; NULL when none of these issuers' policies has accepted it yet. */
-ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_find(
-    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,
-    ngx_http_gatehouse_authenticate_t *auth);
-/* Takes claims over, also on failure (NULL: no memory). */
-ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_add(
-    ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,
-    json_t *claims, ngx_http_gatehouse_issuer_t *issuer);
-void ngx_http_gatehouse_tokens_drop(ngx_http_gatehouse_tokens_t *t,
-                                    ngx_http_gatehouse_token_entry_t *entry);
-void ngx_http_gatehouse_token_release(ngx_http_gatehouse_token_entry_t *entry);
 
 /* records of the store as stations ask for them */
 gh_rc_t ngx_http_gatehouse_lookup(ngx_http_gatehouse_request_t *gr,

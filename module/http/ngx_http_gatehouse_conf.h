@@ -22,6 +22,13 @@ char *ngx_http_gatehouse_rules_take(ngx_conf_t *cf,
                                     gh_str_t *out);
 /* "file:PATH": true and the path. */
 ngx_uint_t ngx_http_gatehouse_file_word(ngx_str_t *word, ngx_str_t *path);
+/* The text of "file:PATH" without the line's end, and the private key in PEM
+ * that it is; both wiped with the cycle. name is for messages. An error was
+ * said. */
+char *ngx_http_gatehouse_file_text(ngx_conf_t *cf, ngx_str_t *name,
+                                   ngx_str_t *word, ngx_str_t *text);
+EVP_PKEY *ngx_http_gatehouse_file_key(ngx_conf_t *cf, ngx_str_t *name,
+                                      ngx_str_t *word);
 /* Empty, wiped with the pool. */
 gh_secret_t *ngx_http_gatehouse_secret_create(ngx_pool_t *pool);
 /* "name=value" words: true when value[i] begins with name and '='; *rest is
@@ -61,6 +68,11 @@ char *ngx_http_gatehouse_set_principal_headers(ngx_conf_t *cf,
                                                ngx_command_t *cmd, void *conf);
 char *ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd,
                                      void *conf);
+char *ngx_http_gatehouse_set_assertion(ngx_conf_t *cf, ngx_command_t *cmd,
+                                       void *conf);
+char *ngx_http_gatehouse_set_assertion_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
+                                            void *conf);
+ngx_int_t ngx_http_gatehouse_assertion_jwks_handler(ngx_http_request_t *r);
 char *ngx_http_gatehouse_set_request_id(ngx_conf_t *cf, ngx_command_t *cmd,
                                         void *conf);
 char *ngx_http_gatehouse_set_target(ngx_conf_t *cf, ngx_command_t *cmd,

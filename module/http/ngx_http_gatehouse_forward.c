@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_assertion.h"
 #include "ngx_http_gatehouse_handover.h"
 
 #define NGX_HTTP_GATEHOUSE_SLOTS 8
@@ -42,6 +43,8 @@ static ngx_int_t ngx_http_gatehouse_forward_empty(void *data,
                                                   ngx_table_elt_t *h);
 static ngx_int_t ngx_http_gatehouse_forward_token(
     ngx_http_gatehouse_forward_t *f);
+static ngx_int_t ngx_http_gatehouse_forward_assertion(
+    ngx_http_gatehouse_forward_t *f);
 static ngx_int_t ngx_http_gatehouse_forward_query(
     ngx_http_gatehouse_forward_t *f);
 static ngx_int_t ngx_http_gatehouse_forward_strip(
@@ -56,6 +59,14 @@ static size_t ngx_http_gatehouse_without_argument(ngx_str_t *args,
 static ngx_http_gatehouse_header_t ngx_http_gatehouse_trace_header = {
     ngx_string("traceparent"),
     (u_char *) "traceparent",
+    1,
+    GH_PART_COUNT,
+    { NULL, 0 }
+};
+
+static ngx_http_gatehouse_header_t ngx_http_gatehouse_assertion_header = {
+    ngx_string("X-Principal-Assertion"),
+    (u_char *) "x-principal-assertion",
     1,
     GH_PART_COUNT,
     { NULL, 0 }
@@ -104,6 +115,7 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
             != NGX_OK
         || ngx_http_gatehouse_forward_principal(&f) != NGX_OK
         || ngx_http_gatehouse_forward_token(&f) != NGX_OK
+        || ngx_http_gatehouse_forward_assertion(&f) != NGX_OK
         || ngx_http_gatehouse_forward_query(&f) != NGX_OK
         || ngx_http_gatehouse_forward_strip(gr) != NGX_OK)
     {
@@ -384,6 +396,29 @@ ngx_http_gatehouse_forward_token(ngx_http_gatehouse_forward_t *f)
 
     return ngx_http_gatehouse_forward_add(f, &ngx_http_gatehouse_token_header,
                                           &value);
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_forward_assertion(ngx_http_gatehouse_forward_t *f)
+{
+    ngx_int_t rc;
+    ngx_str_t value;
+
+    if (f->glcf->assertion == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_gatehouse_assertion(f->gr, f->glcf->assertion, &value);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+    }
+
+    f->gr->n_forwarded++;
+
+    return ngx_http_gatehouse_forward_add(
+        f, &ngx_http_gatehouse_assertion_header, &value);
 }
 
 

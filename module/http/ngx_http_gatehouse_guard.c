@@ -368,7 +368,9 @@ ngx_http_gatehouse_guard_is_exempt(ngx_http_gatehouse_exempt_t *exempt,
 {
     ngx_uint_t i;
 
-    if (handler == ngx_http_gatehouse_status_handler) {
+    if (handler == ngx_http_gatehouse_status_handler
+        || handler == ngx_http_gatehouse_assertion_jwks_handler)
+    {
         return 1;
     }
 

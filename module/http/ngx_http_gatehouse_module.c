@@ -141,6 +141,20 @@ static ngx_command_t  ngx_http_gatehouse_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gatehouse_assertion"),
+      NGX_HTTP_GATEHOUSE_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_gatehouse_set_assertion,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gatehouse_assertion_jwks"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_gatehouse_set_assertion_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("gatehouse_request_id"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_gatehouse_set_request_id,

@@ -11,8 +11,6 @@
 #define OIDC_SECRET_MAX 4096
 
 
-static char *ngx_http_gatehouse_oidc_file(ngx_conf_t *cf, ngx_str_t *value,
-                                          ngx_str_t *text);
 static char *ngx_http_gatehouse_oidc_read(ngx_conf_t *cf, ngx_str_t *path,
                                           ngx_fd_t fd, ngx_str_t *text);
 static void ngx_http_gatehouse_oidc_wipe(void *data);
@@ -26,7 +24,7 @@ ngx_http_gatehouse_oidc_secret(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc,
     char *rv;
     ngx_str_t text;
 
-    rv = ngx_http_gatehouse_oidc_file(cf, value, &text);
+    rv = ngx_http_gatehouse_file_text(cf, &value[0], &value[1], &text);
 
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -42,38 +40,11 @@ char *
 ngx_http_gatehouse_oidc_key(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc,
                             ngx_str_t *value)
 {
-    BIO *bio;
-    char *rv;
-    ngx_str_t text;
-    ngx_pool_cleanup_t *cln;
-
-    rv = ngx_http_gatehouse_oidc_file(cf, value, &text);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    bio = BIO_new_mem_buf(text.data, (int) text.len);
-
-    if (cln == NULL || bio == NULL) {
-        BIO_free(bio);
-        return NGX_CONF_ERROR;
-    }
-
-    oidc->client.key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    ERR_clear_error();
+    oidc->client.key = ngx_http_gatehouse_file_key(cf, &value[0], &value[1]);
 
     if (oidc->client.key == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "private_key holds no private key in PEM that can "
-                           "be read without a pass phrase");
         return NGX_CONF_ERROR;
     }
-
-    cln->handler = ngx_http_gatehouse_oidc_free_key;
-    cln->data = oidc->client.key;
 
     switch (EVP_PKEY_get_base_id(oidc->client.key)) {
 
@@ -111,20 +82,58 @@ ngx_http_gatehouse_oidc_key(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc,
 }
 
 
-/* "file:PATH": its text without the line's end; wiped with the cycle. */
+EVP_PKEY *
+ngx_http_gatehouse_file_key(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *word)
+{
+    BIO *bio;
+    EVP_PKEY *key;
+    ngx_str_t text;
+    ngx_pool_cleanup_t *cln;
 
-static char *
-ngx_http_gatehouse_oidc_file(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *text)
+    if (ngx_http_gatehouse_file_text(cf, name, word, &text) != NGX_CONF_OK) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    bio = BIO_new_mem_buf(text.data, (int) text.len);
+
+    if (cln == NULL || bio == NULL) {
+        BIO_free(bio);
+        return NULL;
+    }
+
+    key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (key == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V holds no private key in PEM that can be read "
+                           "without a pass phrase",
+                           name);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_gatehouse_oidc_free_key;
+    cln->data = key;
+
+    return key;
+}
+
+
+char *
+ngx_http_gatehouse_file_text(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *word,
+                             ngx_str_t *text)
 {
     char *rv;
     ngx_fd_t fd;
     ngx_str_t path;
 
-    if (!ngx_http_gatehouse_file_word(&value[1], &path)) {
+    if (!ngx_http_gatehouse_file_word(word, &path)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "a secret is given as a file: write \"%V "
                            "file:/path/to/it;\"",
-                           &value[0]);
+                           name);
         return NGX_CONF_ERROR;
     }
 
@@ -136,7 +145,7 @@ ngx_http_gatehouse_oidc_file(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *text)
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "%V \"%V\" cannot be opened", &value[0], &path);
+                           "%V \"%V\" cannot be opened", name, &path);
         return NGX_CONF_ERROR;
     }
 

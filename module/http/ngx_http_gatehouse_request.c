@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_tokens.h"
 
 
 static void ngx_http_gatehouse_request_cleanup(void *data);

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_tokens.h"
 
 
 static ngx_int_t ngx_http_gatehouse_token_verify(

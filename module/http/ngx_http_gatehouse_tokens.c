@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_tokens.h"
 
 #define NGX_HTTP_GATEHOUSE_TOKENS_BYTES (16 * 1024 * 1024)
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_gatehouse_corridor.h"
 #include "ngx_http_gatehouse_status.h"
+#include "ngx_http_gatehouse_tokens.h"
 
 #include <openssl/rand.h>
 
