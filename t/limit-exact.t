@@ -48,12 +48,33 @@ cmp_ok($excess, '<=', 0, "no window exceeds burst + rate x T: $worst");
 my $span    = ($at[-1] - $served[0][0]) / 1e6;
 my $allowed = $BURST + $RATE * $span;
 cmp_ok(scalar @served, '<=', $allowed, 'nor does the whole');
-my $wanted = $RATE * $SECONDS;
+my $wanted = offered(sort { $a <=> $b } map { $_->[0] } $load->log);
+my $later  = offered(sort { $a <=> $b } map { $_->[1] } $load->log);
+$wanted = $later if $later < $wanted;
+cmp_ok($wanted, '>=', $RATE * $SECONDS / 2, 'enough was asked for');
 cmp_ok(scalar @served, '>=', 0.99 * $wanted,
        'G7: and 99 % of what is allowed is served: ' . scalar(@served)
-       . " of $wanted") if Gatehouse::Test::slow() == 1;
+       . " of $wanted");
 
 done_testing;
+
+
+# How many of requests at these times one bucket serves. On a busy machine
+# nobody may ask for a while, and what a full bucket gains is lost.
+sub offered {
+    my (@at) = @_;
+    my ($tokens, $last, $n) = ($BURST, $at[0], 0);
+
+    for my $now (@at) {
+        $tokens += $RATE * ($now - $last) / 1e6;
+        $tokens = $BURST if $tokens > $BURST;
+        $last = $now;
+        next if $tokens < 1;
+        $tokens--;
+        $n++;
+    }
+    return $n;
+}
 
 
 # The window [start of i, end of j] holds the decisions of every request whose
