@@ -1,0 +1,239 @@
+# The end of a session: at the gateway and from there at the provider, by the
+# provider's back channel and in its frame; forged, repeated and cross-site
+# ones end nothing, and what the store did not take is not called done.
+use Gatehouse::Test timeout => 400;
+use Gatehouse::Test::SignOn;
+
+my $so = Gatehouse::Test::SignOn->new(
+    provider => "    jwks_min_interval 1s;\n");
+my ($t, $op) = ($so->t, $so->op);
+$so->start;
+
+my $NAME = '__Host-gh-staff';
+my $BACK = $so->at . '/oidc_backchannel_logout';
+
+sub value { return $_[0]->cookie($NAME)->{value} }
+
+# What its cookie opens, on both workers: "200", "401", or both
+sub stands {
+    my ($cookie) = @_;
+    my %seen = map { $t->get('/', host => 'gw.test', headers => [
+        Accept => 'text/plain', Cookie => "$NAME=$cookie" ])->status => 1 }
+        1 .. 8;
+    return join ' ', sort keys %seen;
+}
+
+# Somebody new, and the sid of that session
+sub login {
+    my %old = map { $_->{sid} => 1 } $op->sessions;
+    my $who = $so->login('/');
+    my ($sid) = grep { !$old{$_} } map { $_->{sid} } $op->sessions;
+    return ($who, $sid);
+}
+
+sub ends { my ($cookie) = @_;
+           return eval { wait_for(sub { stands($cookie) eq '401' }, 1) } || 0 }
+
+
+# ---- at the gateway, and from there at the provider (2.2, E31) --------------------------
+
+my $alice = $so->login('/');
+my $old   = value($alice);
+$op->forget;
+my $page = $alice->visit($so->at . '/oidc_logout');
+is($page->url =~ s/\?.*//r, $so->at . '/oidc_logged_out',
+   '2.2 rp-init-logout: to the provider and back to a page of ours');
+my ($end) = $op->journal('end_session');
+is($end->{params}{post_logout_redirect_uri}, $so->at . '/oidc_logged_out',
+   '2.2 rp-init-logout: with the way back');
+my $hint = $end->{params}{id_token_hint} // '';
+is(eval { Gatehouse::Test::Party::claims(undef, $hint)->{sub} }, 'u-2482',
+   '2.2 rp-init-logout: and whose session it is');
+is($alice->cookie($NAME), undef, 'the cookie is gone');
+ok(ends($old), 'and opens nothing any more, on either worker');
+wait_for(sub { $op->asked('revoke') == 2 }, 5, 'both tokens to be revoked');
+is(join(' ', sort map { $_->{params}{token_type_hint} }
+             $op->journal('revoke')), 'access_token refresh_token',
+   'both tokens were revoked at the provider');
+
+for ([ 'other-state', 'bye_state_wrong' ], [ 'no-state', 'bye_state_missing' ])
+{
+    $op->behave->misbehave($_->[1] => 1);
+    my $who = $so->login('/');
+    is($who->visit($so->at . '/oidc_logout')->status, 200,
+       "2.2 rp-init-logout-$_->[0]: comes back to the same page");
+}
+$op->behave;
+
+# E18: nothing in the address says where people are led
+for my $to ('//evil.example', 'https://evil.example/', '/\evil.example',
+            'javascript:alert(1)', "/\t/evil.example", '%0d%0aX: 1',
+            'https://gw.test@evil.example/', 'x' x 3000)
+{
+    my $who = $so->login('/');
+    my $url = $so->at . '/oidc_logout?post_logout_redirect_uri='
+            . Gatehouse::Test::Page::encode($to) . '&rd='
+            . Gatehouse::Test::Page::encode($to);
+    $who->visit($url);
+    is(scalar(grep { $_->[1] !~ m{^(?:\Q@{[ $so->at ]}\E|\Q@{[
+       $op->issuer ]}\E)/} } $who->hops), 0,
+       'E18: ' . substr($to =~ s/[^ -~]/./gr, 0, 30) . ' leads nowhere');
+}
+
+# E31: who sends people there
+for my $site (qw(cross-site same-site)) {
+    for my $method (qw(GET POST)) {
+        my $who = $so->login('/');
+        my $got = $who->ask($method => $so->at . '/oidc_logout', headers => [
+            Accept => 'text/html', 'Sec-Fetch-Site' => $site,
+            'Sec-Fetch-Mode' => 'navigate' ],
+            $method eq 'POST' ? (body => 'token=guessed') : ());
+        is($got->status, 200, "E31: a $method from $site asks first");
+        is(stands(value($who)), '200', "E31: a $method from $site ends nothing");
+    }
+}
+my $bob = $so->login('/');
+$bob->ask(GET => $so->at . '/oidc_logout', headers => [
+    Accept => 'image/*', 'Sec-Fetch-Dest' => 'image' ]);
+is(stands(value($bob)), '200', 'E31: nor does <img src=/oidc_logout>');
+my $eve  = $so->login('/');
+my $form = $eve->ask(GET => $so->at . '/oidc_logout',
+                     headers => [ Accept => 'text/html' ]);
+my $token = { map { ($_->{name} // '') => $_->{value} }
+              @{ $form->form->{fields} } }->{token};
+$bob->ask(POST => $so->at . '/oidc_logout', form => { token => $token },
+          headers => [ Accept => 'text/html' ]);
+is(stands(value($bob)), '200', 'E31: nor the token of another session\'s form');
+like($form->header('Content-Security-Policy'), qr/frame-ancestors 'none'/,
+     'E32: the question stands in no frame');
+my $his = value($bob);
+$bob->submit($bob->ask(GET => $so->at . '/oidc_logout',
+                       headers => [ Accept => 'text/html' ]));
+ok(ends($his), 'E31: his own answer does');
+
+
+# ---- by the back channel (2.2, E29, E30) ------------------------------------------------
+
+my ($carol, $her_sid) = login();
+my $hers  = value($carol);
+for (
+    [ '2.2 alg-none, E29', 'logout_alg_none' ],
+    [ '2.2 wrong-alg, E29', 'logout_wrong_alg' ],
+    [ '2.2 no-event, E29', 'logout_no_event' ],
+    [ '2.2 wrong-event, E29', 'logout_wrong_event' ],
+    [ '2.2 with-nonce, E29', 'logout_nonce' ],
+    [ '2.2 wrong-aud, E29', 'logout_wrong_aud' ],
+    [ '2.2 wrong-iss, E29', 'logout_wrong_iss' ],
+    map { [ 'E29', "logout_$_" ] } qw(signature_wrong event_list no_jti no_iat
+        old future nobody typ_wrong id_token kid_unknown)
+) {
+    my ($row, $name) = @$_;
+    $op->behave->misbehave($name => 1);
+    my $got = $op->send_logout($BACK);
+    is($got->status . ' ' . ($got->header('Cache-Control') // ''),
+       '400 no-store', "$row: $name");
+    is(stands($hers), '200', "$row: $name: the session lives");
+}
+$op->behave;
+
+my $person = $so->person;
+for my $body ('', 'logout_token=', 'logout_token=a&logout_token=b', 'x=1',
+              'logout_token=' . 'a.' x 5000, 'logout_token=%zz', "\0" x 100)
+{
+    is($person->ask(POST => $BACK, body => $body, headers => [
+        'Content-Type' => 'application/x-www-form-urlencoded' ])->status,
+       400, 'E29: a body of ' . substr $body =~ s/[^ -~]/./gr, 0, 30);
+}
+is($person->ask(GET => "$BACK?logout_token=x")->status, 400, 'E29: a GET');
+my $long = $person->ask(POST => $BACK, body => 'logout_token=' . 'a' x 200_000,
+    headers => [ 'Content-Type' => 'application/x-www-form-urlencoded' ]);
+like($long->status, qr/^4\d\d$/, 'E29: a body of 200 kB');
+
+my $good = $op->logout_token(sid => $her_sid);
+my $got  = $op->send_logout($BACK, token => $good);
+is($got->status . ' ' . $got->header('Cache-Control'), '200 no-store',
+   '2.2 rp-backchannel-rpinitlogout');
+ok(ends($hers), '2.2: the session is over within a second, on both workers');
+my $again = $so->login('/');
+is($op->send_logout($BACK, token => $good)->status, 400,
+   'E29: the same token again is refused');
+is(stands(value($again)), '200', 'E29: and ends nothing');
+
+# One sid is one session, a sub is all of them
+my @three = map { scalar $so->login('/') } 1, 2;
+(my $third, my $third_sid) = login();
+$op->misbehave(logout_sid_only => 1);
+is($op->send_logout($BACK, sid => $third_sid)->status, 200,
+   '2.2: a token with only a sid');
+ok(ends(value($third)), '2.2: ends that session');
+is(join(' ', map { stands(value($_)) } @three[ 0, 1 ]), '200 200',
+   '2.2: and no other');
+$op->behave->misbehave(logout_sub_only => 1);
+my $dora = do { $op->person(sub => 'u-9', name => 'Dora');
+                $so->login('/') };
+is($op->send_logout($BACK, sub => 'u-2482')->status, 200,
+   'E30: a token with only a sub');
+is(scalar(grep { !ends(value($_)) } @three, $again, $eve), 0,
+   'E30: ends all sessions of that person');
+is(stands(value($dora)), '200', 'E30: and nobody else\'s');
+is($op->send_logout($BACK, sub => 'nobody-here')->status, 200,
+   '2.2: somebody who is not here is logged out as well');
+$op->behave;
+
+
+# ---- in a frame (E28) ---------------------------------------------------------------------
+
+my ($frank, $sid) = login();
+my $iss   = Gatehouse::Test::Page::encode($op->issuer);
+my $frame = $so->at . '/oidc_frontchannel_logout';
+$op->forget;
+for my $query ("iss=$iss&sid=guessed", 'iss=https%3A%2F%2Fevil&sid=' . $sid,
+               "sid=$sid", "iss=$iss", '', "iss=$iss&sid=", "iss=$iss&sid=$sid"
+               . '&sid=x')
+{
+    my $got = $frank->ask(GET => "$frame?$query");
+    like($got->status, qr/^(?:200|400)$/, 'E28: a frame with '
+         . (substr($query, 0, 30) || 'nothing'));
+    is(stands(value($frank)), '200', 'E28: ends nothing');
+}
+is($so->person->ask(GET => "$frame?iss=$iss&sid=$sid")->status, 200,
+   'E28: in another browser, with the right sid');
+is(stands(value($frank)), '200', 'E28: it ends nothing');
+is($op->asked('revoke'), 0, 'E28: and revokes nothing');
+my $framed = $frank->ask(GET => "$frame?iss=$iss&sid=$sid");
+is($framed->header('X-Frame-Options'), undef,
+   '2.2 rp-frontchannel-opinitlogout: that one may be framed');
+ok(ends(value($frank)), '2.2 rp-frontchannel-opinitlogout: in its own '
+   . 'browser it does');
+
+$so->is_same;
+# (of id_tokens nginx writes the address that they are part of, at level debug)
+$t->plant_secret(grep { length() < 4096 && !/^eyJ/ } $op->secrets);
+$t->stop;
+
+
+# ---- a store that does not take it ------------------------------------------------------------
+
+# Given a session, and then a disk that nothing can be written to any more
+my $full = Gatehouse::Test::SignOn->new(t => {
+    store => 'lmdb:%%DIR%%/state' })->start;
+my $grace = $full->login('/');
+$full->t->stop;
+$full->t->{store} = 'test:lmdb:%%DIR%%/state?seed=3&fail=100';
+my $still = $full->start;
+my $gone  = $grace->ask(GET => $full->at . '/oidc_logout', headers => [
+    Accept => 'text/html', 'Sec-Fetch-Site' => 'same-origin' ]);
+is($gone->status, 503, 'a logout that the store cannot take is not done');
+ok($grace->cookie($NAME), 'and the cookie stays');
+is($full->op->send_logout($full->at . '/oidc_backchannel_logout')->status, 503,
+   'nor is one of the back channel: the provider may repeat it');
+$full->t->stop;
+$full->t->{store} = 'lmdb:%%DIR%%/state';
+$full->start;
+is($full->ask($grace, '/'), 200, 'the session is what it was');
+is($full->op->send_logout($full->at . '/oidc_backchannel_logout')->status, 200,
+   'and ends when it is repeated');
+ok(eval { $full->t->wait_for(sub { $full->ask($grace, '/') == 401 }, 2) },
+   'on every worker');
+
+done_testing;
