@@ -77,9 +77,13 @@ gh_traceparent_build(gh_str_t from, const uint8_t random[24], gh_buf_t *out)
     char *text = out->data + out->len;
 
     /* section 3.2.2.5.2: flags that are not defined yet are not passed on */
-    memcpy(text, "00-", 3);
+    text[0] = '0';
+    text[1] = '0';
+    text[2] = '-';
     text[TRACE_AT + TRACE_LEN] = '-';
-    memcpy(text + PARENT_AT + PARENT_LEN, sampled ? "-01" : "-00", 3);
+    text[PARENT_AT + PARENT_LEN] = '-';
+    text[FLAGS_AT] = '0';
+    text[FLAGS_AT + 1] = sampled ? '1' : '0';
 
     if (continues) {
         memcpy(text + TRACE_AT, from.data + TRACE_AT, TRACE_LEN);

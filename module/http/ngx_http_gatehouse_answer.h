@@ -12,7 +12,7 @@
 ngx_int_t ngx_http_gatehouse_answer_limits(ngx_http_gatehouse_request_t *gr);
 /* Deprecation, Sunset and Link of the version that was chosen. */
 ngx_int_t ngx_http_gatehouse_answer_version(ngx_http_gatehouse_request_t *gr);
-/* Cache-Control of an answer for one principal, where the service is silent. */
+/* Cache-Control of one principal's answer, where the service is silent. */
 ngx_int_t ngx_http_gatehouse_answer_private(ngx_http_gatehouse_request_t *gr);
 
 

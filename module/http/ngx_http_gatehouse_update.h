@@ -42,7 +42,7 @@ struct ngx_http_gatehouse_update_s {
 
 /* The next step of a refresh whose turn it is: asks the provider. */
 void ngx_http_gatehouse_update_ask(ngx_http_gatehouse_update_t *u);
-/* Writes what u->reply, if it is verified, and the clock make of the record. */
+/* Writes what u->reply, once it is verified, and the clock make of it. */
 void ngx_http_gatehouse_update_write(ngx_http_gatehouse_update_t *u);
 /* Both end the job, which is gone then, and call who waits. why is static. */
 void ngx_http_gatehouse_update_end(ngx_http_gatehouse_update_t *u);

@@ -218,7 +218,8 @@ show(const walk_t *w, gh_kind_t kind, gh_str_t name, MDB_val raw)
         return w->name(w->ctx, name);
     }
 
-    return gh_lmdb_stored_parse(kind, name, raw, &stored) != GH_OK
+    return w->each == NULL
+           || gh_lmdb_stored_parse(kind, name, raw, &stored) != GH_OK
            || w->each(w->ctx, name, stored.value, stored.version);
 }
 
