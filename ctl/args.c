@@ -42,6 +42,7 @@ static const option_t options[CTL_OPT_COUNT] = {
     [CTL_OPT_COMPONENTS] = { "--components", true, false },
     [CTL_OPT_LABEL] = { "--label", true, false },
     [CTL_OPT_TAG] = { "--tag", true, false },
+    [CTL_OPT_ALL] = { "--all", false, true },
 };
 
 

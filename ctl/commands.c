@@ -191,6 +191,42 @@ const ctl_command_t ctl_commands[] = {
         .text = "",
     },
     {
+        .group = "session",
+        .name = "list",
+        .run = ctl_session_list,
+        .args_max = 1,
+        .usage = "[NAME]",
+        .summary = "who is logged in",
+        .examples =
+            "gatehouse session list\n"
+            "gatehouse session list alice@example.com\n"
+            "gatehouse session list --json | jq -r '.sessions[].person'\n",
+        .text =
+            "One line per session: a short id, the person as services know it, where and\n"
+            "when they logged in, and when the gateway last wrote that it saw them.\n"
+            "NAME is a person, a sub, a name, an email address or a short id. Tokens and\n"
+            "cookies are never shown.\n",
+    },
+    {
+        .group = "session",
+        .name = "revoke",
+        .run = ctl_session_revoke,
+        .options = BIT(CTL_OPT_ALL) | BIT(CTL_OPT_REASON)
+                   | BIT(CTL_OPT_WAIT),
+        .args_min = 1,
+        .args_max = 1,
+        .usage = "NAME [--all] [--reason TEXT] [--wait]",
+        .summary = "ends all sessions of a person, within a second",
+        .examples =
+            "gatehouse session revoke alice@example.com --reason 'lost laptop'\n"
+            "gatehouse session revoke 1a2b3c4d         one session\n",
+        .text =
+            "NAME as for session list. Ends every session that it names; if these are of\n"
+            "several people, only with --all. The person may log in again: stop that at\n"
+            "the provider first. Tokens that services behind were given live on until\n"
+            "they expire.\n",
+    },
+    {
         .group = "traffic",
         .name = "show",
         .run = ctl_traffic_show,

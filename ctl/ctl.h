@@ -48,6 +48,7 @@ typedef enum {
     CTL_OPT_COMPONENTS,
     CTL_OPT_LABEL,
     CTL_OPT_TAG,
+    CTL_OPT_ALL, /* "" */
     CTL_OPT_COUNT
 } ctl_opt_t;
 

@@ -34,6 +34,7 @@ static const char *const option_help[CTL_OPT_COUNT] = {
     [CTL_OPT_COMPONENTS] = "--components A,B   what is covered",
     [CTL_OPT_LABEL] = "--label LABEL      of the signature (sig)",
     [CTL_OPT_TAG] = "--tag TEXT         what the signature is for",
+    [CTL_OPT_ALL] = "--all              also if it is several people",
 };
 
 
