@@ -217,6 +217,11 @@ session_principal(ngx_http_gatehouse_session_entry_t *entry)
 
     p = &entry->principal;
 
+    if (entry->known != NULL) {
+        ngx_http_gatehouse_known_release(entry->known);
+        entry->known = NULL;
+    }
+
     ngx_free(entry->lists);
     entry->lists = NULL;
 
@@ -270,7 +275,11 @@ session_is_ours(ngx_http_request_t *r, ngx_http_gatehouse_oidc_t *oidc,
     return gh_str_eq(s->provider, ngx_http_gatehouse_gh(oidc->name))
            && gh_str_eq(s->issuer, oidc->client.issuer)
            && gh_str_eq(s->client_id, oidc->client.client_id)
-           && gh_str_eq(s->host, ngx_http_gatehouse_session_host(r, oidc));
+           && gh_str_eq(s->host, ngx_http_gatehouse_session_host(r, oidc))
+           && (oidc->cookie_domain.len == 0
+               || gh_login_host_within(
+                   ngx_http_gatehouse_gh(r->headers_in.server),
+                   ngx_http_gatehouse_gh(oidc->cookie_domain)));
 }
 
 
@@ -431,7 +440,17 @@ session_use(ngx_http_gatehouse_request_t *gr,
         gr->session = entry;
     }
 
-    gr->principal = entry->principal;
+    if (entry->known == NULL) {
+        entry->known =
+            ngx_http_gatehouse_known_create(entry->gmcf, &entry->principal);
+    }
+
+    if (entry->known != NULL) {
+        ngx_http_gatehouse_known_use(gr, entry->known, NULL);
+
+    } else {
+        gr->principal = entry->principal;
+    }
 }
 
 
