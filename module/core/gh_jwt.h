@@ -13,8 +13,8 @@
 
 #define GH_JWT_BYTES_MAX 8192
 #define GH_JWT_LONG_MAX 16384 /* of one that a provider gave us itself */
-#define GH_JWT_TRIES_MAX 4 /* keys tried for one token */
-#define GH_JWT_SKEW_MAX 60 /* seconds; a larger skew counts as this */
+#define GH_JWT_TRIES_MAX 4    /* keys tried for one token */
+#define GH_JWT_SKEW_MAX 60    /* seconds; a larger skew counts as this */
 
 
 /* What a verifier accepts; borrowed for the call. */
@@ -91,6 +91,12 @@ gh_rc_t gh_jwt_check_claims(const gh_jwt_t *jwt, const json_t *claims,
  */
 gh_rc_t gh_jwt_recheck(const json_t *claims, const gh_jwt_policy_t *p,
                        int64_t now_s, gh_reason_t *reason);
+/*
+ * When a token that passed once passes again: at now_s from *from_s on and
+ * before *until_s. Nothing else that _recheck looks at changes with time.
+ */
+void gh_jwt_span(const json_t *claims, const gh_jwt_policy_t *p,
+                 int64_t *from_s, int64_t *until_s);
 
 /*
  * The signature with the set's keys. With a kid only keys of that kid, or,

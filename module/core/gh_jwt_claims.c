@@ -264,6 +264,38 @@ check_kind(const json_t *claims, const gh_jwt_policy_t *p, gh_reason_t *reason)
 }
 
 
+void
+gh_jwt_span(const json_t *claims, const gh_jwt_policy_t *p, int64_t *from_s,
+            int64_t *until_s)
+{
+    int64_t at_s;
+
+    *from_s = 0;
+    *until_s = INT64_MAX;
+
+    if (gh_json_date(claims, "exp", &at_s) == GH_OK) {
+        *until_s = at_s + skew_of(p);
+    }
+
+    if (gh_json_date(claims, "nbf", &at_s) == GH_OK) {
+        *from_s = at_s - skew_of(p);
+    }
+
+    if (gh_json_date(claims, "iat", &at_s) != GH_OK) {
+        return;
+    }
+
+    if (*from_s < at_s - skew_of(p)) {
+        *from_s = at_s - skew_of(p);
+    }
+
+    /* as old as max_age is not too old */
+    if (p->max_age_s > 0 && p->max_age_s < *until_s - at_s - skew_of(p) - 1) {
+        *until_s = at_s + skew_of(p) + p->max_age_s + 1;
+    }
+}
+
+
 static int64_t
 skew_of(const gh_jwt_policy_t *p)
 {

@@ -118,10 +118,10 @@ typedef struct {
 
 /* A principal that a worker remembers, see ..._known.c */
 typedef struct {
-    ngx_pool_t *pool; /* its own; everything below lives there */
-    ngx_uint_t refs;  /* requests, and who remembers it */
-    gh_principal_t principal;
-    uint64_t subject; /* hash of its id, for counters */
+    ngx_pool_t *pool;         /* its own; everything below lives there */
+    ngx_uint_t refs;          /* requests, and who remembers it */
+    gh_principal_t principal; /* claims are borrowed */
+    uint64_t subject;         /* hash of its id, for counters */
     ngx_http_gatehouse_sent_t sent[NGX_HTTP_GATEHOUSE_SENT];
     ngx_uint_t n_sent;
     gh_str_t who[2]; /* in decision lines: text, JSON */
@@ -136,9 +136,14 @@ struct ngx_http_gatehouse_token_entry_s {
     json_t *claims;
     ngx_http_gatehouse_issuer_t *issuer; /* the policy it is bound to */
     uint64_t keys_version;
-    uint64_t generation; /* for which consumer holds */
+    int64_t from_s, until_s; /* when its times let it pass */
+    uint64_t generation;     /* for which consumer holds */
     uint32_t consumer;
-    gh_principal_t principal; /* strings live in claims, pool */
+    gh_principal_t principal;          /* strings live in claims, pool */
+    ngx_http_gatehouse_known_t *known; /* held; whom it made of it last */
+    uint64_t known_generation;         /* under these policies; 0: none */
+    uint32_t known_consumer;           /* its index in them */
+    uint64_t records; /* their version when it was let in; 0: ask */
     ngx_pool_t *pool;
     ngx_uint_t refs; /* requests and the table */
 };

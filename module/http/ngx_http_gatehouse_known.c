@@ -2,7 +2,7 @@
  * Principals that a worker remembers, and what every request of one would
  * make anew: its strings, the hash of its id, the headers that locations
  * send. Who remembers one says for how long it is right; requests that use it
- * keep it until they end.
+ * keep it until they end, and with it whatever its claims belong to.
  */
 
 #include "ngx_http_gatehouse.h"
@@ -55,7 +55,6 @@ ngx_http_gatehouse_known_copy(ngx_pool_t *pool, const gh_principal_t *from,
                               gh_principal_t *to)
 {
     *to = *from;
-    to->claims = NULL;
 
     if (ngx_http_gatehouse_known_string(pool, &to->id) != NGX_OK
         || ngx_http_gatehouse_known_string(pool, &to->name) != NGX_OK

@@ -58,6 +58,7 @@ struct ngx_http_gatehouse_session_entry_s {
     uint64_t stamp; /* of the record it was opened from */
     gh_session_t session;
     gh_principal_t principal;
+    ngx_http_gatehouse_known_t *known; /* of it; held, made when needed */
     gh_str_t *lists; /* its groups and scopes */
     uint64_t hash;   /* of the name: when it was seen last */
     ngx_http_gatehouse_update_t *update; /* under way here */

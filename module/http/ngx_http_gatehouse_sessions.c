@@ -22,6 +22,13 @@ static ngx_http_gatehouse_session_entry_t **session_bucket(
     ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie);
 
 
+ngx_uint_t
+ngx_http_gatehouse_sessions_open_now(ngx_http_gatehouse_main_conf_t *gmcf)
+{
+    return gmcf->sessions ? gmcf->sessions->n : 0;
+}
+
+
 static ngx_http_gatehouse_session_entry_t **
 session_bucket(ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie)
 {
@@ -137,6 +144,10 @@ ngx_http_gatehouse_session_release(ngx_http_gatehouse_session_entry_t *entry)
 {
     if (--entry->refs != 0) {
         return;
+    }
+
+    if (entry->known != NULL) {
+        ngx_http_gatehouse_known_release(entry->known);
     }
 
     gh_session_clear(&entry->session);

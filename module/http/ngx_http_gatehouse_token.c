@@ -16,6 +16,14 @@ static ngx_int_t ngx_http_gatehouse_token_signature(
 static ngx_int_t ngx_http_gatehouse_token_known(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_token_entry_t *entry,
     ngx_str_t *text);
+static ngx_int_t ngx_http_gatehouse_token_recall(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_token_entry_t *entry);
+static void ngx_http_gatehouse_token_remember(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_token_entry_t *entry);
+static uint64_t ngx_http_gatehouse_token_generation(
+    ngx_http_gatehouse_request_t *gr);
+static void ngx_http_gatehouse_token_hold(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_token_entry_t *entry);
 static ngx_int_t ngx_http_gatehouse_token_use(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_token_entry_t *entry);
 static gh_rc_t ngx_http_gatehouse_token_consumer(
@@ -195,8 +203,10 @@ ngx_http_gatehouse_token_known(ngx_http_gatehouse_request_t *gr,
                                ngx_http_gatehouse_token_entry_t *entry,
                                ngx_str_t *text)
 {
+    time_t now;
     gh_rc_t rc;
     uint64_t version;
+    ngx_int_t status;
     gh_jwks_t *set;
     gh_reason_t reason;
 
@@ -216,17 +226,95 @@ ngx_http_gatehouse_token_known(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_token(gr, text);
     }
 
-    reason = GH_REASON_TOKEN_EXPIRED;
-    rc = gh_jwt_recheck(entry->claims, &entry->issuer->policy, ngx_time(),
-                        &reason);
-    if (rc != GH_OK) {
+    now = ngx_time();
+
+    if (now < entry->from_s || now >= entry->until_s) {
+
+        reason = GH_REASON_TOKEN_EXPIRED;
+        rc = gh_jwt_recheck(entry->claims, &entry->issuer->policy, now,
+                            &reason);
         ngx_http_gatehouse_tokens_drop(gr->gmcf->tokens, entry);
-        return ngx_http_gatehouse_token_refuse(gr, rc, reason);
+
+        return (rc == GH_OK) ? ngx_http_gatehouse_token(gr, text)
+                             : ngx_http_gatehouse_token_refuse(gr, rc, reason);
     }
 
     gr->gmcf->counters->token_cache_hits++;
 
-    return ngx_http_gatehouse_token_use(gr, entry);
+    if (ngx_http_gatehouse_token_recall(gr, entry) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    status = ngx_http_gatehouse_token_use(gr, entry);
+
+    if (status == NGX_OK) {
+        ngx_http_gatehouse_token_remember(gr, entry);
+    }
+
+    return status;
+}
+
+
+/* NGX_DECLINED: whom it stands for has to be found out anew. */
+
+static ngx_int_t
+ngx_http_gatehouse_token_recall(ngx_http_gatehouse_request_t *gr,
+                                ngx_http_gatehouse_token_entry_t *entry)
+{
+    uint64_t records;
+    const gh_image_consumer_t *consumer;
+
+    if (entry->known == NULL
+        || entry->known_generation != ngx_http_gatehouse_token_generation(gr))
+    {
+        return NGX_DECLINED;
+    }
+
+    consumer = NULL;
+
+    if (entry->known->principal.type == GH_PRINCIPAL_CONSUMER) {
+
+        consumer = gh_image_consumer_at(&gr->image->im, entry->known_consumer);
+        records = ngx_gatehouse_records_version(gr->gmcf->records);
+
+        if (records == 0 || records != entry->records) {
+
+            if (ngx_http_gatehouse_consumer_stands(gr, consumer) != GH_OK) {
+                return NGX_DECLINED;
+            }
+
+            entry->records = records;
+        }
+    }
+
+    ngx_http_gatehouse_token_hold(gr, entry);
+    ngx_http_gatehouse_known_use(gr, entry->known, consumer);
+
+    return NGX_OK;
+}
+
+
+/* When it comes again: many a token comes once. */
+
+static void
+ngx_http_gatehouse_token_remember(ngx_http_gatehouse_request_t *gr,
+                                  ngx_http_gatehouse_token_entry_t *entry)
+{
+    if (entry->known != NULL) {
+        ngx_http_gatehouse_known_release(entry->known);
+    }
+
+    entry->known = ngx_http_gatehouse_known_create(gr->gmcf, &gr->principal);
+    entry->known_generation = ngx_http_gatehouse_token_generation(gr);
+    entry->known_consumer = entry->consumer;
+    entry->records = 0;
+}
+
+
+static uint64_t
+ngx_http_gatehouse_token_generation(ngx_http_gatehouse_request_t *gr)
+{
+    return gr->image ? gr->image->im.generation : 0;
 }
 
 
@@ -236,16 +324,7 @@ ngx_http_gatehouse_token_use(ngx_http_gatehouse_request_t *gr,
 {
     gh_rc_t rc;
 
-    if (gr->token != entry) {
-
-        if (gr->token != NULL) {
-            ngx_http_gatehouse_token_release(gr->token);
-        }
-
-        entry->refs++;
-        gr->token = entry;
-    }
-
+    ngx_http_gatehouse_token_hold(gr, entry);
     gr->principal = entry->principal;
 
     rc = ngx_http_gatehouse_token_consumer(gr, entry);
@@ -261,6 +340,23 @@ ngx_http_gatehouse_token_use(ngx_http_gatehouse_request_t *gr,
     default:
         return ngx_http_gatehouse_not_asked(gr, rc);
     }
+}
+
+
+static void
+ngx_http_gatehouse_token_hold(ngx_http_gatehouse_request_t *gr,
+                              ngx_http_gatehouse_token_entry_t *entry)
+{
+    if (gr->token == entry) {
+        return;
+    }
+
+    if (gr->token != NULL) {
+        ngx_http_gatehouse_token_release(gr->token);
+    }
+
+    entry->refs++;
+    gr->token = entry;
 }
 
 

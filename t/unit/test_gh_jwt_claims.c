@@ -514,6 +514,47 @@ d33_a_cached_token_is_asked_again(void **state)
 }
 
 
+/* Its span says the same as asking it each second. */
+static void
+d33_a_cached_token_needs_no_asking_within_its_span(void **state)
+{
+    static const char *const times[] = {
+        "",
+        ",\"nbf\":1799999990",
+        ",\"iat\":1799999995",
+        ",\"nbf\":1799999990,\"iat\":1799999980",
+        ",\"nbf\":1799999970,\"iat\":1799999980.5",
+    };
+    (void) state;
+
+    for (size_t i = 0; i < 4 * sizeof(times) / sizeof(times[0]); i++) {
+        gh_jwt_policy_t policy = gh_test_policy();
+        char text[512];
+        int64_t from_s, until_s;
+        json_t *claims = NULL;
+
+        policy.skew_s = i & 1 ? 7 : 0;
+        policy.max_age_s = i & 2 && i >= 8 ? 30 : 0;
+
+        (void) snprintf(text, sizeof(text), "{" ISSUER "," AUDIENCE ",%s%s}",
+                        "\"exp\":1800000050", times[i / 4]);
+        assert_int_equal(gh_json_parse(gh_str(text), 8192, &claims, NULL),
+                         GH_OK);
+        gh_jwt_span(claims, &policy, &from_s, &until_s);
+
+        for (int64_t now_s = 1799999900; now_s < 1800000100; now_s++) {
+            gh_reason_t reason = GH_REASON_OK;
+            bool passes =
+                gh_jwt_recheck(claims, &policy, now_s, &reason) == GH_OK;
+
+            assert_int_equal(passes, from_s <= now_s && now_s < until_s);
+        }
+
+        json_decref(claims);
+    }
+}
+
+
 int
 main(void)
 {
@@ -536,6 +577,7 @@ main(void)
         cmocka_unit_test(d25_id_and_logout_tokens_are_no_access_tokens),
         cmocka_unit_test(a_subject_is_a_string_or_not_there),
         cmocka_unit_test(d33_a_cached_token_is_asked_again),
+        cmocka_unit_test(d33_a_cached_token_needs_no_asking_within_its_span),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
