@@ -7,6 +7,7 @@
  */
 
 #include "ngx_http_gatehouse_callback.h"
+#include "ngx_gatehouse_logins.h"
 
 #include <openssl/crypto.h>
 
@@ -412,6 +413,9 @@ ngx_http_gatehouse_callback_cookies(ngx_http_gatehouse_request_t *gr,
 
     r = gr->request;
 
+    ngx_gatehouse_login_count(gr->gmcf->zone, &cb->oidc->name,
+                              NGX_GATEHOUSE_LOGIN_OK);
+
     if (gr->session != NULL) {
         gr->session->ended = 1;
         ngx_http_gatehouse_session_end(gr->session);
@@ -501,6 +505,15 @@ ngx_http_gatehouse_callback_refuse(ngx_http_gatehouse_request_t *gr,
     gr->reason = (page == GH_PAGE_LOGIN_AWAY) ? GH_REASON_LOGIN_UNAVAILABLE
                                               : GH_REASON_LOGIN_FAILED;
     gr->refused = gr->reason;
+
+    if (cb->known || page != GH_PAGE_LOGIN_FAILED) {
+        /* anybody may ask for a callback; of a login we know whose it is */
+        ngx_gatehouse_login_count(
+            gr->gmcf->zone, &cb->oidc->name,
+            page == GH_PAGE_LOGIN_AWAY      ? NGX_GATEHOUSE_LOGIN_AWAY
+            : page == GH_PAGE_LOGIN_EXPIRED ? NGX_GATEHOUSE_LOGIN_EXPIRED
+                                            : NGX_GATEHOUSE_LOGIN_FAILED);
+    }
 
     ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                   "gatehouse: a login at \"%V\" ends: %s", &cb->oidc->name,

@@ -144,6 +144,10 @@ ngx_http_gatehouse_metrics_decisions(ngx_http_gatehouse_page_t *p)
                                       "Request headers taken away.");
     ngx_http_gatehouse_metrics_sample(p, "gatehouse_headers_removed_total",
                                       NULL, 0, sum.headers_removed);
+
+    if (p->rc == GH_OK) {
+        p->rc = ngx_http_gatehouse_metrics_oidc(p->gmcf, &sum, p->out);
+    }
 }
 
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_update.h"
+#include "ngx_gatehouse_logins.h"
 
 
 static ngx_gatehouse_fetch_t *update_post(ngx_http_gatehouse_update_t *u,
@@ -335,6 +336,8 @@ update_over(ngx_http_gatehouse_update_t *u, const char *why)
                   "gatehouse: a session of provider \"%V\" ends at its "
                   "refresh: %s",
                   &u->oidc->name, why);
+
+    u->gmcf->counters->refreshes[NGX_GATEHOUSE_REFRESH_ENDED]++;
 
     u->entry->refresh_after =
         (ngx_current_msec + NGX_HTTP_GATEHOUSE_UPDATE_RETRY_MS) | 1;

@@ -22,6 +22,9 @@ void ngx_http_gatehouse_session_list(
     ngx_http_gatehouse_session_entry_t *entry);
 void ngx_http_gatehouse_session_unlist(
     ngx_http_gatehouse_session_entry_t *entry);
+/* How many a worker has open. */
+ngx_uint_t ngx_http_gatehouse_sessions_open_now(
+    ngx_http_gatehouse_main_conf_t *gmcf);
 
 
 #endif

@@ -22,5 +22,14 @@ ngx_int_t ngx_http_gatehouse_progress_open(
 void ngx_http_gatehouse_progress_close(ngx_http_gatehouse_main_conf_t *gmcf);
 json_t *ngx_http_gatehouse_progress_json(ngx_http_gatehouse_main_conf_t *gmcf);
 
+/* of people who log in, see ..._status_oidc.c */
+json_t *ngx_http_gatehouse_status_providers(
+    ngx_http_gatehouse_main_conf_t *gmcf);
+json_t *ngx_http_gatehouse_status_sessions(
+    ngx_http_gatehouse_main_conf_t *gmcf);
+gh_rc_t ngx_http_gatehouse_metrics_oidc(ngx_http_gatehouse_main_conf_t *gmcf,
+                                        const ngx_gatehouse_counters_t *sum,
+                                        gh_buf_t *out);
+
 
 #endif

@@ -36,13 +36,16 @@ ngx_http_gatehouse_status_json(ngx_http_request_t *r, gh_buf_t *out,
 
     gh_secret_fingerprint(gmcf->secret, fingerprint);
 
-    root = json_pack("{s:s, s:s, s:s, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}",
+    root = json_pack("{s:s, s:s, s:s, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, "
+                     "s:o*, s:o*}",
                      "gatehouse", GH_VERSION, "nginx", NGINX_VERSION,
                      "root_key", fingerprint, "workers",
                      ngx_http_gatehouse_progress_json(gmcf), "policies",
                      ngx_http_gatehouse_status_policies(gmcf), "store",
                      ngx_http_gatehouse_status_store(gmcf), "issuers",
-                     ngx_http_gatehouse_status_issuers(gmcf), "traffic",
+                     ngx_http_gatehouse_status_issuers(gmcf), "providers",
+                     ngx_http_gatehouse_status_providers(gmcf), "sessions",
+                     ngx_http_gatehouse_status_sessions(gmcf), "traffic",
                      ngx_http_gatehouse_status_traffic(gmcf), "degraded",
                      ngx_http_gatehouse_status_degraded(gmcf));
     if (root == NULL) {

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_update.h"
+#include "ngx_gatehouse_logins.h"
 
 #include <openssl/rand.h>
 
@@ -206,6 +207,8 @@ void
 ngx_http_gatehouse_update_fail(ngx_http_gatehouse_update_t *u, const char *why)
 {
     if (u->refresh) {
+        u->gmcf->counters->refreshes[NGX_GATEHOUSE_REFRESH_FAILED]++;
+
         u->entry->refresh_after =
             (ngx_current_msec + NGX_HTTP_GATEHOUSE_UPDATE_RETRY_MS) | 1;
 
@@ -564,6 +567,7 @@ update_written(ngx_http_gatehouse_update_t *u)
     if (rc == GH_OK || !u->refresh) {
 
         if (rc == GH_OK && u->refresh) {
+            u->gmcf->counters->refreshes[NGX_GATEHOUSE_REFRESH_OK]++;
             ngx_http_gatehouse_session_renew(u->entry, gh_buf_str(&u->sealed));
 
         } else if (rc == GH_OK) {

@@ -534,6 +534,7 @@ ngx_gatehouse_keys_state(ngx_gatehouse_keys_t *keys,
     out->fetches = slot->fetches;
     out->failures = slot->failures;
     out->stale = gh_refresh_is_failing(&slot->refresh);
+    out->metadata = (slot->metadata.len != 0);
     ngx_memcpy(out->why, slot->why, sizeof(out->why));
 
     ngx_gatehouse_keys_slot_unlock(keys->zone);

@@ -83,7 +83,8 @@ gh_rc_t ngx_gatehouse_keys_unknown_kid(ngx_gatehouse_keys_t *keys,
 typedef struct {
     int64_t fetched_at_s; /* 0: never */
     ngx_uint_t keys, failures, fetches;
-    unsigned stale : 1; /* past its refresh because fetches fail */
+    unsigned stale : 1;    /* past its refresh because fetches fail */
+    unsigned metadata : 1; /* what the provider says of itself is there */
     char why[200];      /* the last failure */
 } ngx_gatehouse_keys_state_t;
 

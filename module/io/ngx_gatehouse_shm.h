@@ -22,6 +22,8 @@
 #define NGX_GATEHOUSE_SERIES_NAME 200
 #define NGX_GATEHOUSE_SERIES_NONE 0 /* a request of no service */
 #define NGX_GATEHOUSE_SERIES_REST 1 /* all that found no room */
+#define NGX_GATEHOUSE_LOGINS_MAX 16 /* providers that are counted */
+#define NGX_GATEHOUSE_LOGIN_NAME 40
 
 
 /* A job that one worker of the node does at a time. Lock-free: pid and the
@@ -44,6 +46,8 @@ typedef struct {
     uint64_t degraded[8]; /* see ngx_gatehouse_degraded_t */
     uint64_t token_cache_hits, token_cache_misses;
     uint64_t headers_removed;
+    uint64_t logins[NGX_GATEHOUSE_LOGINS_MAX][4]; /* see ..._logins.h */
+    uint64_t refreshes[3];
     uint64_t padding[8];
 } ngx_gatehouse_counters_t;
 
@@ -89,6 +93,9 @@ typedef struct {
     ngx_gatehouse_counters_t *counters; /* [slot] */
     ngx_gatehouse_progress_t *progress; /* [slot] */
     ngx_atomic_t degraded_since[8];     /* epoch s, 0: not degraded */
+
+    ngx_atomic_t n_logins; /* providers with a place in the counters */
+    char login_names[NGX_GATEHOUSE_LOGINS_MAX][NGX_GATEHOUSE_LOGIN_NAME];
 
     uint64_t bad_until_ns; /* monotonic: the last bad credential is forgiven */
 
