@@ -29,13 +29,6 @@ ngx_http_gatehouse_sessions_open_now(ngx_http_gatehouse_main_conf_t *gmcf)
 }
 
 
-ngx_uint_t
-ngx_http_gatehouse_sessions_open_now(ngx_http_gatehouse_main_conf_t *gmcf)
-{
-    return gmcf->sessions ? gmcf->sessions->n : 0;
-}
-
-
 static ngx_http_gatehouse_session_entry_t **
 session_bucket(ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie)
 {
