@@ -46,6 +46,10 @@ static void ngx_http_gatehouse_guard_asked(ngx_conf_t *cf,
                                            ngx_str_t *uri, const char *by);
 static void ngx_http_gatehouse_guard_only_deny(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place);
+static void ngx_http_gatehouse_guard_secure(ngx_conf_t *cf,
+                                            ngx_http_gatehouse_place_t *place);
+static ngx_uint_t ngx_http_gatehouse_guard_listens_tls(
+    ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf);
 static void *ngx_http_gatehouse_guard_conf_of(
     ngx_conf_t *cf, ngx_http_gatehouse_place_t *place, const char *module);
 
@@ -189,6 +193,7 @@ ngx_http_gatehouse_guard_warn(ngx_conf_t *cf,
 
     ngx_http_gatehouse_guard_dropped(cf, place);
     ngx_http_gatehouse_guard_only_deny(cf, place);
+    ngx_http_gatehouse_guard_secure(cf, place);
 
     ar = ngx_http_gatehouse_guard_conf_of(cf, place,
                                           "ngx_http_auth_request_module");
@@ -225,6 +230,74 @@ ngx_http_gatehouse_guard_warn(ngx_conf_t *cf,
                   "say \"gatehouse_authenticate off;\" there",
                   ngx_http_gatehouse_guard_name(place, name, sizeof(name)),
                   &place->file, place->line);
+}
+
+
+/* Browsers keep the session, a Secure cookie, only from https. */
+
+static void
+ngx_http_gatehouse_guard_secure(ngx_conf_t *cf,
+                                ngx_http_gatehouse_place_t *place)
+{
+    u_char name[NGX_HTTP_GATEHOUSE_GUARD_NAME];
+    ngx_http_gatehouse_loc_conf_t *glcf;
+    ngx_http_gatehouse_srv_conf_t *gscf;
+
+    glcf = place->glcf;
+    gscf = place->cscf->ctx->srv_conf[ngx_http_gatehouse_module.ctx_index];
+
+    if (!glcf->own_authenticate || glcf->authenticate->oidc == NULL
+        || (gscf->trusted != NULL && gscf->trusted->nelts > 0)
+        || ngx_http_gatehouse_guard_listens_tls(cf, place->cscf))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%s in %V:%ui asks for a login, but its server has no "
+                  "\"listen ... ssl\", so browsers keep no session; add one, "
+                  "or name the proxy that ends TLS in "
+                  "gatehouse_trusted_proxies",
+                  ngx_http_gatehouse_guard_name(place, name, sizeof(name)),
+                  &place->file, place->line);
+}
+
+
+static ngx_uint_t
+ngx_http_gatehouse_guard_listens_tls(ngx_conf_t *cf,
+                                     ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t p, a, s, tls;
+    ngx_http_conf_port_t *port;
+    ngx_http_conf_addr_t *addr;
+    ngx_http_core_srv_conf_t **server;
+    ngx_http_core_main_conf_t *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+            tls = 0;
+#if (NGX_HTTP_SSL)
+            tls |= addr[a].opt.ssl;
+#endif
+#if (NGX_HTTP_V3)
+            tls |= addr[a].opt.quic;
+#endif
+            server = addr[a].servers.elts;
+
+            for (s = 0; tls && s < addr[a].servers.nelts; s++) {
+                if (server[s] == cscf) {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -72,6 +72,10 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_gatehouse_oidc_find(gmcf, &value[1]) != NULL) {
+        return "is declared twice: a provider of that name stands above";
+    }
+
     issuer = ngx_pcalloc(cf->pool, sizeof(ngx_http_gatehouse_issuer_t));
     slot = ngx_array_push(&gmcf->issuers);
     name = ngx_array_push(&gmcf->issuer_names);

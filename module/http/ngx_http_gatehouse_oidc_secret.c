@@ -40,6 +40,10 @@ char *
 ngx_http_gatehouse_oidc_key(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc,
                             ngx_str_t *value)
 {
+    char signature[GH_SIGNATURE_MAX];
+    gh_buf_t out;
+    ngx_str_t name;
+
     oidc->client.key = ngx_http_gatehouse_file_key(cf, &value[0], &value[1]);
 
     if (oidc->client.key == NULL) {
@@ -76,6 +80,23 @@ ngx_http_gatehouse_oidc_key(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc,
                                &value[2]);
             return NGX_CONF_ERROR;
         }
+    }
+
+    /* the key says by itself whether it can */
+
+    out = (gh_buf_t){ signature, 0, sizeof(signature) };
+
+    if (gh_jwk_sign(oidc->client.key_alg, oidc->client.key, GH_STR("try"),
+                    &out)
+        != GH_OK)
+    {
+        name = ngx_http_gatehouse_ngx(gh_alg_name(oidc->client.key_alg));
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "private_key cannot sign with %V; RSA (2048 bits "
+                           "or more) signs with PS256 or RS256, EC P-256 with "
+                           "ES256, Ed25519 with EdDSA",
+                           &name);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
