@@ -83,6 +83,12 @@ read_http(ctl_arena_t *arena, ctl_setup_t *setup, const ctl_directive_t *http)
         } else if (strcmp(name, "gatehouse_token_issuer") == 0) {
             names_add(arena, &setup->issuers, value);
 
+        } else if (strcmp(name, "gatehouse_oidc_provider") == 0
+                   && ctl_conf_next(d, "audience", NULL) != NULL)
+        {
+            /* its access tokens are accepted, too */
+            names_add(arena, &setup->issuers, value);
+
         } else if (strcmp(name, "upstream") == 0 && d->block) {
             names_add(arena, &setup->upstreams, value);
 

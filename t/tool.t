@@ -17,7 +17,16 @@ my $acme = $t->consumer('acme', plan => 'wide', groups => [ 'partner' ],
 
 # ---- before nginx was ever started -------------------------------------------
 
-$t->prepare(<<'CONF');
+$t->prepare('')->file('secret', 'x');
+chmod 0600, "$t->{dir}/secret";
+$t->prepare(http => <<'HTTP', locations => <<'CONF');
+gatehouse_oidc_provider people {
+    issuer         https://i.example;
+    client_id      "gw { of us";
+    client_secret  file:%%DIR%%/secret;
+    argument       prompt=login "a=}}";
+}
+HTTP
     location / {
         gatehouse_authenticate     api_key;
         gatehouse_bad_credentials  off;

@@ -122,6 +122,8 @@ names_of_upstreams_and_issuers_are_known(void **state)
         setup(*state, "http {\n"
                       "  upstream b { server x; } upstream a { server y; }\n"
                       "  gatehouse_token_issuer partners { issuer z; }\n"
+                      "  gatehouse_oidc_provider people { issuer y; }\n"
+                      "  gatehouse_oidc_provider staff { audience a; }\n"
                       "  server { location / { proxy_pass http://c; } }\n"
                       "}\n"
                       "stream { upstream d { server x; } }");
@@ -132,7 +134,7 @@ names_of_upstreams_and_issuers_are_known(void **state)
     assert_false(ctl_names_have(&s->upstreams, GH_STR("d")));
     assert_false(ctl_names_have(&s->upstreams, GH_STR("")));
     assert_string_equal(s->upstreams.text, "a, b");
-    assert_true(ctl_names_have(&s->issuers, GH_STR("partners")));
+    assert_string_equal(s->issuers.text, "partners, staff");
 }
 
 
