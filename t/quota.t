@@ -52,11 +52,18 @@ $t->get('/tight', key => $good) for 1 .. 8;
 is(left($t->get('/', key => $good)), 298, 'what was refused is given back');
 
 # Exact under four workers
-my $load = $t->load('/', key => $who{month}, clients => 16, seconds => 2)
-             ->wait;
-is($load->status(200), 300, 'of everything at once exactly 300 are served');
-is($load->failed, 0, 'and everybody is answered');
-is(join(' ', sort keys %{ { $load->status } }), '200 429', 'or refused');
+my ($failed, $round, %sum) = (0, 0);
+while (1) {
+    my $load = $t->load('/', key => $who{month}, clients => 16,
+                        seconds => 1)->wait;
+    my %some = $load->status;
+    $sum{$_} += $some{$_} for keys %some;
+    $failed += $load->failed;
+    last if !$some{200} || ++$round > 20;
+}
+is($sum{200}, 300, 'of everything at once exactly 300 are served');
+is($failed, 0, 'and everybody is answered');
+is(join(' ', sort keys %sum), '200 429', 'or refused');
 
 # A restart and a crash lose no spending
 is(served_of($who{kept}, 10), 10, 'ten of forty');
