@@ -318,9 +318,10 @@ nginx-binary: module
 	+@$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGX) \
 	    -f objs/Makefile binary
 
-# What t/bench/bench needs beside the module: large policy sets, many tokens
+# What t/bench/bench needs beside the module: large policy sets, many tokens,
+# a session
 
-BENCH_PROGRAMS := $(BUILD)/bench/policy_scale $(BUILD)/bench/tokens
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,policy_scale tokens session)
 
 -include $(wildcard $(patsubst %.o,%.d,\
     $(call objects,$(wildcard t/bench/*.c))))
@@ -387,7 +388,8 @@ help:
 	@echo "make unit        unit tests only"
 	@echo "make t           t/*.t only"
 	@echo "make lint        the checks of the sources themselves"
-	@echo "make bench       measures against bare nginx, and prints a table"
+	@echo "make bench       measures beside bare nginx and HAProxy, prints tables"
+	@echo "                 and writes docs/benchmark.md; QUICK=1, ONLY=key,session"
 	@echo "make fuzz        searches FUZZ_TIME=$(FUZZ_TIME) seconds per parser"
 	@echo "make install     DESTDIR=... honoured; ./configure --help for paths;"
 	@echo "                 SYSTEMD=no without the drop-in for nginx.service"

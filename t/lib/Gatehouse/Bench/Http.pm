@@ -26,7 +26,7 @@ sub ask {
     for my $i (0 .. $n - 1) {
         my ($path, $header) = split / /, $requests[$i % @requests], 2;
         $header = defined $header ? "$header\r\n" : '';
-        syswrite $socket, "GET $path HTTP/1.1\r\nHost: bench\r\n$header\r\n"
+        syswrite $socket, "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n$header\r\n"
             or return @status;
         my ($status) = answer($socket) or return @status;
         push @status, $status;

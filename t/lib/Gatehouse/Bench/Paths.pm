@@ -13,12 +13,13 @@ our @EXPORT_OK = qw(paths);
 #
 # sent: none, key (declared), issued, slow (no allowance left), unknown,
 #       RS256, ES256 (one token), RS256s, ES256s (thousands, each new to the
-#       cache)
+#       cache), session (a person's cookie)
 my @PATHS = (
     [ qw(bare bare BARE / none 200), 'bare `proxy_pass`, no module' ],
     [ qw(bare-key bare BARE / key 200), 'bare, sent an API key' ],
     [ qw(bare-rs bare BARE / RS256 200), 'bare, sent an RS256 token' ],
     [ qw(bare-es bare BARE / ES256 200), 'bare, sent an ES256 token' ],
+    [ qw(bare-session bare BARE / session 200), 'bare, sent a cookie' ],
 
     [ qw(public gate GATE /public none 200), 'public location' ],
     [ qw(key-nolog gate GATE /key-nolog key 200),
@@ -30,6 +31,7 @@ my @PATHS = (
       'service with versions, green and blue' ],
     [ qw(jwt-rs gate GATE /jwt-rs RS256 200), 'JWT RS256, repeated' ],
     [ qw(jwt-es gate GATE /jwt-es ES256 200), 'JWT ES256, repeated' ],
+    [ qw(session gate GATE /session session 200), 'session in memory' ],
     [ qw(jwt-rs-new gate GATE /jwt-rs RS256s 200), 'JWT RS256, each one new' ],
     [ qw(jwt-es-new gate GATE /jwt-es ES256s 200), 'JWT ES256, each one new' ],
     [ qw(refused-401 gate GATE /key unknown 401),
@@ -60,7 +62,8 @@ my @PATHS = (
 # Bare nginx reads and passes on what is sent, too: a path is compared with
 # bare that is sent the same. { path => bare path }
 my %BARE = (none => 'bare', RS256 => 'bare-rs', RS256s => 'bare-rs',
-            ES256 => 'bare-es', ES256s => 'bare-es');
+            ES256 => 'bare-es', ES256s => 'bare-es',
+            session => 'bare-session');
 
 
 # All of them, or the bare ones and those that are named ("key,router").

@@ -19,6 +19,7 @@ my $TOKENS   = 6000; # more than a worker remembers (4,096)
 my $QUICK    = 600;  # where it only must be seen to work
 my $ISSUER   = 'https://tokens.bench.test';
 my $AUDIENCE = 'https://api.bench.test';
+my $PROVIDER = 'https://people.bench.test';
 my $CONF     = 't/bench/conf';
 
 
@@ -73,7 +74,7 @@ sub configure {
     my ($self, $template, $as, %more) = @_;
     my %word = (DIR => $self->{dir}, BUILD => $self->{build},
                 ROOT => Cwd::getcwd(), ISSUER => $ISSUER,
-                AUDIENCE => $AUDIENCE,
+                AUDIENCE => $AUDIENCE, PROVIDER => $PROVIDER,
                 USER => $> == 0 ? "user $self->{user};" : '',
                 PROCESSES => '', %more);
 
@@ -106,6 +107,7 @@ sub prepare {
 
     $self->{key}{$_} = key_text($_) for qw(key slow unknown);
     $self->make_tokens($_) for qw(RS256 ES256);
+    $self->make_session;
     $self->file('policies/bench.json',
                 JSON::PP->new->pretty->canonical->encode($self->policies));
     $self->file('keys.map', "$self->{key}{key} consumer:bench;\n");
@@ -184,6 +186,20 @@ sub make_tokens {
 }
 
 
+# A person who is logged in: a session in the store, and its cookie.
+sub make_session {
+    my ($self) = @_;
+    my $secret = $self->file('root.key', sha256_hex("root of $self->{dir}"));
+
+    chmod 0600, $secret, $self->file('client.key', 'of no provider');
+    my $cookie = `'$self->{build}/bench/session' '$self->{dir}/state' \\
+                  '$secret' staff $PROVIDER bench 127.0.0.1`;
+    die "no session\n" if $? || $cookie !~ /^(\S+)\n\z/;
+    $self->{cookie} = "__Host-gh-staff=$1";
+    return;
+}
+
+
 # What wrk is told so that it sends what a path sends.
 sub sends {
     my ($self, $path) = @_;
@@ -198,6 +214,7 @@ sub sends {
         return (script => 't/bench/in-turn.lua',
                 args => ["$self->{dir}/$file"]);
     }
+    return (headers => ["Cookie: $self->{cookie}"]) if $sent eq 'session';
     return (headers => [ $self->{token}{$sent}
                          ? "Authorization: Bearer $self->{token}{$sent}"
                          : "X-API-Key: $self->{key}{$sent}" ]);
