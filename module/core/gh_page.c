@@ -230,11 +230,19 @@ page_of(gh_page_t page)
 gh_rc_t
 gh_page_csp(gh_str_t form_origin, gh_buf_t *out)
 {
+    return gh_page_csp_style(GH_STR(GH_HTML_STYLE_SOURCE), form_origin, out);
+}
+
+
+gh_rc_t
+gh_page_csp_style(gh_str_t source, gh_str_t form_origin, gh_buf_t *out)
+{
     size_t before = out->len;
     gh_url_t url;
     const gh_str_t parts[] = {
-        GH_STR("default-src 'none'; style-src " GH_HTML_STYLE_SOURCE
-               "; base-uri 'none'; form-action 'self'"),
+        GH_STR("default-src 'none'; style-src "),
+        source,
+        GH_STR("; base-uri 'none'; form-action 'self'"),
         form_origin.len > 0 ? GH_STR(" ") : GH_STR(""),
         form_origin,
         GH_STR("; frame-ancestors 'none'"),
@@ -248,7 +256,7 @@ gh_page_csp(gh_str_t form_origin, gh_buf_t *out)
         return GH_INVALID;
     }
 
-    gh_rc_t rc = gh_html_add(out, parts, 4);
+    gh_rc_t rc = gh_html_add(out, parts, 6);
 
     if (rc != GH_OK) {
         out->len = before;

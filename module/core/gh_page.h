@@ -10,6 +10,8 @@
 #include "gh_form.h"
 
 #define GH_PAGE_MAX 131072
+#define GH_PAGE_TEMPLATE_MAX 65536
+#define GH_PAGE_STYLE_MAX 64 /* of a source for style-src */
 
 
 typedef enum {
@@ -50,6 +52,18 @@ gh_str_t gh_page_word(gh_page_t page);
  * form_origin unless empty, frame-ancestors 'none'; appends. GH_INVALID:
  * form_origin is more than scheme, host and port. */
 gh_rc_t gh_page_csp(gh_str_t form_origin, gh_buf_t *out);
+/* The same with another style: what gh_page_template appended. */
+gh_rc_t gh_page_csp_style(gh_str_t source, gh_str_t form_origin,
+                          gh_buf_t *out);
+
+/*
+ * Whether an operator's template can be that page: UTF-8, no script, at most
+ * one <style>, the fields without which a form says nothing. Appends the hash
+ * of its style as a source for style-src, 'none' without one. GH_INVALID:
+ * *why says what to change, static, to follow the file's name. GH_TOO_LONG.
+ */
+gh_rc_t gh_page_template(gh_page_t page, gh_str_t text, gh_buf_t *source,
+                         const char **why);
 
 /* Appends text with & < > " ' escaped, controls but TAB CR LF dropped, and
  * U+FFFD for what is not UTF-8. */

@@ -43,6 +43,7 @@
 typedef struct ngx_http_gatehouse_oidc_s ngx_http_gatehouse_oidc_t;
 typedef struct ngx_http_gatehouse_assertion_s ngx_http_gatehouse_assertion_t;
 typedef struct ngx_http_gatehouse_asserted_s ngx_http_gatehouse_asserted_t;
+typedef struct ngx_http_gatehouse_pages_s ngx_http_gatehouse_pages_t;
 typedef struct ngx_http_gatehouse_session_entry_s
     ngx_http_gatehouse_session_entry_t;
 typedef struct ngx_http_gatehouse_sessions_s ngx_http_gatehouse_sessions_t;
@@ -167,17 +168,18 @@ typedef struct {
     ngx_gatehouse_policies_conf_t policies_conf;
     ngx_gatehouse_store_conf_t store_conf;
     gh_secret_t *secret;
-    ngx_array_t issuers;              /* issuer_t * */
-    ngx_array_t providers;            /* oidc_t * */
-    ngx_array_t *assertions;          /* assertion_t * */
-    ngx_array_t limits;               /* limit_t *: named */
-    ngx_array_t places;               /* place_t */
-    ngx_array_t upstreams;            /* ngx_str_t */
-    ngx_array_t limit_uses;           /* limit_t *: each place of a name */
-    ngx_array_t issuer_names;         /* ngx_str_t */
-    ngx_array_t key_sources;          /* keys_source_t * */
-    gh_header_set_t *principal_names; /* union of them all */
-    ngx_array_t *default_headers;     /* header_t */
+    ngx_array_t issuers;               /* issuer_t * */
+    ngx_array_t providers;             /* oidc_t * */
+    ngx_array_t *assertions;           /* assertion_t * */
+    ngx_http_gatehouse_pages_t *pages; /* NULL: ours */
+    ngx_array_t limits;                /* limit_t *: named */
+    ngx_array_t places;                /* place_t */
+    ngx_array_t upstreams;             /* ngx_str_t */
+    ngx_array_t limit_uses;            /* limit_t *: each place of a name */
+    ngx_array_t issuer_names;          /* ngx_str_t */
+    ngx_array_t key_sources;           /* keys_source_t * */
+    gh_header_set_t *principal_names;  /* union of them all */
+    ngx_array_t *default_headers;      /* header_t */
     ngx_http_upstream_srv_conf_t *router;
     ngx_http_upstream_main_conf_t *umcf;
     ngx_http_gatehouse_signature_conf_t *signature; /* the defaults */

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_oidc.h"
+#include "ngx_http_gatehouse_pages.h"
 
 
 static ngx_http_gatehouse_oidc_t *endpoint_find(
@@ -175,16 +176,22 @@ ngx_http_gatehouse_send_page(ngx_http_gatehouse_request_t *gr, gh_page_t page,
                              gh_str_t form_origin)
 {
     size_t size;
+    gh_rc_t rc;
     gh_buf_t csp;
+    gh_str_t template;
     gh_page_values_t v;
     ngx_str_t value;
     ngx_http_request_t *r;
+    ngx_http_gatehouse_pages_t *pages;
 
     r = gr->request;
+    pages = gr->gmcf->pages;
+    template = pages ? pages->templates[page] : GH_STR("");
     v = *values;
     v.request_id = ngx_http_gatehouse_gh(gr->request_id);
 
-    size = (page == GH_PAGE_FORM_RESUME) ? GH_PAGE_MAX : 16384;
+    size = (page == GH_PAGE_FORM_RESUME || template.len != 0) ? GH_PAGE_MAX
+                                                              : 16384;
 
     csp.len = 0;
     csp.cap = 1024;
@@ -194,10 +201,16 @@ ngx_http_gatehouse_send_page(ngx_http_gatehouse_request_t *gr, gh_page_t page,
     gr->body.cap = size;
     gr->body.data = ngx_pnalloc(r->pool, size);
 
-    if (csp.data == NULL || gr->body.data == NULL
-        || gh_page_csp(form_origin, &csp) != GH_OK
-        || gh_page_make(page, GH_STR(""), &v, &gr->body) != GH_OK)
-    {
+    if (csp.data == NULL || gr->body.data == NULL) {
+        gr->body.data = NULL;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = template.len
+             ? gh_page_csp_style(pages->styles[page], form_origin, &csp)
+             : gh_page_csp(form_origin, &csp);
+
+    if (rc != GH_OK || gh_page_make(page, template, &v, &gr->body) != GH_OK) {
         gr->body.data = NULL;
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
