@@ -135,6 +135,35 @@ my @evil = ('//evil', '///evil', '/\\evil', "/\t/evil", '/%09/evil',
     '/' . 'x' x 3000, "/\xe2\x80\xa8/evil", 'ftp://evil', 'HTTPS://EVIL',
     "https://gw.test:$port", "https://gw.test:$port\\evil",
     "https://gw.test:${port}0/evil", "$at//evil", "$at/\\evil");
+
+# and three hundred more, from what begins them and where they lead
+my @begin = ('//', '///', '/\\', '\\\\', "/\t/", '/%09/', '/%0a/', '/%5c',
+             'https:', 'https:/', 'https://', 'HTTPS:\\\\', '//\\', '/.//',
+             '/..//', '/%2e//', "\x01//", 'https://gw.test@',
+             "https://gw.test:$port@", "https://gw.test:$port.");
+my @lead  = ('evil.example', 'evil.example:443/', '[::1]/', '0x7f.1',
+             '2130706433', "evil\x{3002}example", 'evil%E3%80%82example',
+             'xn--evil-5na', 'gw.test@evil', 'evil#gw.test', 'evil?gw.test',
+             'evil/gw.test', 'evil%00.gw.test', 'evil%2egw.test', "evil\r\nX:1");
+my @made = map { my $from = $_; map { "$from$_" } @lead } @begin;
+cmp_ok(scalar @made, '>=', 300, 'E17: three hundred addresses of our making');
+
+my $tried = $so->person;
+my $astray = 0;
+for my $to (@made) {
+    my $text = $to;
+    utf8::encode($text) if utf8::is_utf8($text);
+    my $back = begin($tried, "$at/oidc_login?target_link_uri="
+                     . Gatehouse::Test::Page::encode($text));
+    my $got = $tried->ask(GET => $back);
+    next if ($got->header('Location') // '')
+            =~ m{\A/(?![/\\])[!-\[\]-~]*\z} && !defined $got->header('X');
+    diag('E17: ', $text =~ s/[^ -~]/./gr, ' leads to ',
+         $got->header('Location') // 'nowhere');
+    $astray++;
+}
+is($astray, 0, 'E17: all of them lead to a page of this origin');
+
 for my $to (@evil) {
     my $who  = $so->person;
     my $text = ref $to ? '' : $to;
