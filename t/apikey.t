@@ -51,6 +51,16 @@ EOF
         gatehouse_authenticate  api_key;
         proxy_pass              http://echo;
     }
+    location /kong {
+        gatehouse_authenticate       optional api_key;
+        gatehouse_principal_headers  kong;
+        proxy_pass                   http://echo;
+    }
+    location /kong/public {
+        gatehouse_authenticate       off;
+        gatehouse_principal_headers  kong;
+        proxy_pass                   http://echo;
+    }
     location /optional {
         gatehouse_authenticate  optional api_key;
         proxy_pass              http://echo;
@@ -100,6 +110,14 @@ sub who {
                           : $res->status;
 }
 
+sub kong {
+    my ($path, @with) = @_;
+    my $seen = $t->get($path, @with, headers =>
+                       [ 'X-Anonymous-Consumer' => 'yes' ])->received;
+    return join ' ', map { $seen->header($_) // '-' }
+           qw(X-Consumer-Username X-Anonymous-Consumer);
+}
+
 sub done {
     my ($name, @arg) = @_;
     my ($status, $out, $err) = $t->tool(@arg);
@@ -126,6 +144,9 @@ is(who('/', key => $made{later1}), 'consumer:carol', 'one that ends later');
 is(who('/', key => $alice, http2 => 1), 'consumer:alice', 'over HTTP/2');
 is(who('/optional'), 'nobody', 'optional: nobody is let in as nobody');
 is(who('/optional', key => $alice), 'consumer:alice', 'somebody by name');
+is(kong('/kong'), '- true', 'as with Kong, nobody is said to be nobody');
+is(kong('/kong', key => $alice), 'alice -', 'and somebody is not');
+is(kong('/kong/public'), '- -', 'in public nothing is said');
 is(who('/off', key => $alice), 'nobody', 'a public location asks nobody');
 $t->journal_clear;
 

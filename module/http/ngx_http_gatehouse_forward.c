@@ -259,13 +259,16 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
 {
     ngx_int_t rc;
     ngx_str_t value;
-    ngx_uint_t i;
+    ngx_uint_t i, anonymous;
     ngx_http_gatehouse_sent_t *sent;
     ngx_http_gatehouse_known_t *known;
     ngx_http_gatehouse_header_t *header;
 
+    anonymous = (f->gr->principal.type == GH_PRINCIPAL_ANONYMOUS);
+
     if (f->glcf->headers == NULL
-        || f->gr->principal.type == GH_PRINCIPAL_ANONYMOUS)
+        || (anonymous
+            && (f->glcf->authenticate == NULL || f->glcf->authenticate->off)))
     {
         return NGX_OK;
     }
@@ -281,6 +284,10 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
     header = f->glcf->headers->elts;
 
     for (i = 0; i < f->glcf->headers->nelts; i++) {
+
+        if (anonymous && header[i].part != GH_PART_ANONYMOUS) {
+            continue;
+        }
 
         rc = ngx_http_gatehouse_forward_value(f, &header[i], &value);
 
