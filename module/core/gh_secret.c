@@ -60,6 +60,7 @@ static const struct {
     [GH_PURPOSE_KEYS] = { "gatehouse 1 mac keys", "gatehouse 1 seal keys" },
     [GH_PURPOSE_EXPLAIN] = { "gatehouse 1 mac explain",
                              "gatehouse 1 seal explain" },
+    [GH_PURPOSE_STORE] = { "gatehouse 1 mac store", "gatehouse 1 seal store" },
 };
 
 

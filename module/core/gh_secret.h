@@ -22,6 +22,7 @@ typedef enum {
     GH_PURPOSE_STICKY,  /* signed sticky cookie */
     GH_PURPOSE_KEYS,    /* cached key sets and metadata */
     GH_PURPOSE_EXPLAIN,
+    GH_PURPOSE_STORE, /* values in a store that others run */
     GH_PURPOSE_COUNT
 } gh_purpose_t;
 

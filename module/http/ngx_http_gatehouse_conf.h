@@ -93,6 +93,8 @@ char *ngx_http_gatehouse_set_secret(ngx_conf_t *cf, ngx_command_t *cmd,
                                     void *conf);
 char *ngx_http_gatehouse_set_policies(ngx_conf_t *cf, ngx_command_t *cmd,
                                       void *conf);
+char *ngx_http_gatehouse_set_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+                                   void *conf);
 char *ngx_http_gatehouse_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
                                    void *conf);
 

@@ -7,6 +7,7 @@
 
 #include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_guard.h"
+#include "ngx_gatehouse_redis.h"
 
 #define NGX_HTTP_GATEHOUSE_EXEMPT_MAX 8
 
@@ -384,14 +385,18 @@ ngx_http_gatehouse_guard_is_exempt(ngx_http_gatehouse_exempt_t *exempt,
 }
 
 
-/* Where this node keeps what is its own: beside an embedded store, else in
- * the built-in directory. */
+/* Where this node keeps what is its own: beside an embedded store, where
+ * Redis's words say, or in the built-in directory. */
 
 static ngx_str_t
 ngx_http_gatehouse_state_directory(ngx_http_gatehouse_main_conf_t *gmcf)
 {
     u_char *p, *last;
     ngx_str_t dir, *spec;
+
+    if (gmcf->store_conf.redis != NULL) {
+        return gmcf->store_conf.redis->state;
+    }
 
     spec = &gmcf->store_conf.spec;
     last = spec->data + spec->len;
@@ -460,6 +465,15 @@ ngx_http_gatehouse_guard_setup(ngx_conf_t *cf,
         if (ngx_gatehouse_store_parse(cf, &gmcf->store_conf) != NGX_CONF_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (gmcf->store_conf.redis != NULL && gmcf->secret == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a store in Redis needs a root key that all "
+                           "gateways have: add \"gatehouse_secret "
+                           "file:/path/to/key;\" (make it once with: openssl "
+                           "rand -hex 32)");
+        return NGX_ERROR;
     }
 
     gmcf->zone =

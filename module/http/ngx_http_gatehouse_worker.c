@@ -33,6 +33,7 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
 
     ngx_http_gatehouse_limits_open(gmcf);
 
+    gmcf->store_conf.secret = gmcf->secret;
     gmcf->store = ngx_gatehouse_store_open(cycle, &gmcf->store_conf);
     if (gmcf->store == NULL) {
         return NGX_ERROR;

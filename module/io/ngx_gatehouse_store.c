@@ -5,12 +5,14 @@
  */
 
 #include "ngx_gatehouse_store_backend.h"
+#include "ngx_gatehouse_redis.h"
 #include "gh_lmdb.h"
 
 
 #define STORE_WORDS 400
 #define STORE_DEADLINE 1000
 #define STORE_FOLLOW 200
+#define STORE_FOLLOW_REDIS 500
 #define STORE_QUEUE 4096
 
 
@@ -26,6 +28,7 @@ typedef struct {
 } store_block_t;
 
 
+static void store_defaults(ngx_gatehouse_store_conf_t *sc);
 static ngx_int_t store_check(ngx_gatehouse_store_op_t *op);
 static void store_count(ngx_gatehouse_store_t *store,
                         ngx_gatehouse_store_op_t *op);
@@ -39,8 +42,19 @@ static gh_lmdb_options_t store_options(ngx_gatehouse_store_conf_t *sc,
 char *
 ngx_gatehouse_store_parse(ngx_conf_t *cf, ngx_gatehouse_store_conf_t *sc)
 {
+    char *rv;
     u_char *why;
     ngx_gatehouse_store_spec_t spec;
+
+    if (ngx_gatehouse_redis_spec(&sc->spec)) {
+        rv = ngx_gatehouse_redis_find(cf, &sc->spec, sc->blocks, &sc->redis);
+
+        if (rv == NGX_CONF_OK) {
+            store_defaults(sc);
+        }
+
+        return rv;
+    }
 
     why = ngx_pnalloc(cf->pool, STORE_WORDS);
     if (why == NULL) {
@@ -54,19 +68,26 @@ ngx_gatehouse_store_parse(ngx_conf_t *cf, ngx_gatehouse_store_conf_t *sc)
         return (char *) why;
     }
 
+    store_defaults(sc);
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+store_defaults(ngx_gatehouse_store_conf_t *sc)
+{
     if (sc->deadline == 0) {
-        sc->deadline = STORE_DEADLINE;
+        sc->deadline = sc->redis ? sc->redis->timeout : STORE_DEADLINE;
     }
 
     if (sc->follow == 0) {
-        sc->follow = STORE_FOLLOW;
+        sc->follow = sc->redis ? STORE_FOLLOW_REDIS : STORE_FOLLOW;
     }
 
     if (sc->queue == 0) {
         sc->queue = STORE_QUEUE;
     }
-
-    return NGX_CONF_OK;
 }
 
 
@@ -78,8 +99,14 @@ ngx_gatehouse_store_prepare(ngx_gatehouse_store_conf_t *sc, ngx_log_t *log)
     gh_lmdb_options_t options;
     ngx_gatehouse_store_spec_t spec;
 
-    if (ngx_gatehouse_store_spec_parse(&sc->spec, &spec, words, sizeof(words))
-        != NGX_OK)
+    ngx_memzero(&spec, sizeof(ngx_gatehouse_store_spec_t));
+
+    if (sc->redis != NULL) {
+        spec.directory = sc->redis->state;
+
+    } else if (ngx_gatehouse_store_spec_parse(&sc->spec, &spec, words,
+                                              sizeof(words))
+               != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -133,16 +160,18 @@ ngx_gatehouse_store_open(ngx_cycle_t *cycle, ngx_gatehouse_store_conf_t *sc)
     ngx_queue_init(&store->followers);
     ngx_queue_init(&store->pending);
 
-    if (ngx_gatehouse_store_spec_parse(&sc->spec, &store->spec, words,
-                                       sizeof(words))
-        != NGX_OK)
+    if (sc->redis == NULL
+        && ngx_gatehouse_store_spec_parse(&sc->spec, &store->spec, words,
+                                          sizeof(words))
+               != NGX_OK)
     {
         ngx_free(store);
         return NULL;
     }
 
-    store->backend = store->spec.test ? &ngx_gatehouse_store_test
-                                      : &ngx_gatehouse_store_lmdb;
+    store->backend = sc->redis         ? &ngx_gatehouse_store_redis
+                     : store->spec.test ? &ngx_gatehouse_store_test
+                                        : &ngx_gatehouse_store_lmdb;
 
     if (store->backend->open(store) != NGX_OK) {
         ngx_free(store);

@@ -4,7 +4,7 @@
  * op->handler is called from the event loop, never before the call returned),
  * or could not be asked (NGX_ERROR, which sets op->rc to GH_UNAVAILABLE,
  * GH_FULL or GH_NOMEM). Backends: LMDB, and a test backend that delays,
- * reorders and fails by seed; Redis comes behind the same header.
+ * reorders and fails by seed, and Redis.
  */
 
 #ifndef NGX_GATEHOUSE_STORE_H
@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "gh_secret.h"
 #include "gh_store.h"
 
 
@@ -67,7 +68,7 @@ struct ngx_gatehouse_store_op_s {
 
 /* How the store stands, for status, metrics and /ready. */
 typedef struct {
-    const char *backend;     /* "lmdb", "test" */
+    const char *backend;     /* "lmdb", "redis", "test" */
     unsigned available : 1;  /* operations are asked at all */
     unsigned writable : 1;   /* the last write that was tried went well */
     ngx_msec_t since;        /* ngx_current_msec of the last change of it */
@@ -84,6 +85,8 @@ typedef struct {
 /* From configuration; borrowed for the cycle. */
 typedef struct {
     /*
+     * redis://HOST[:PORT][/DATABASE][?timeout=100ms&state=/DIRECTORY],
+     *   rediss:// with TLS, unix:/PATH for HOST; or redis=NAME of a block
      * lmdb:/DIRECTORY[?size=16g]
      * test:lmdb:/DIRECTORY[?size=16g&seed=7&...], each chance in percent:
      *   seed=N     what happens is the same again for the same questions
@@ -98,11 +101,14 @@ typedef struct {
      *   gap=N      a line of the change log becomes a gap
      */
     ngx_str_t spec;
-    ngx_msec_t deadline; /* of an operation; default 1000 ms */
-    ngx_msec_t follow;   /* change log poll; default 200 ms */
+    ngx_msec_t deadline; /* of an operation; default 1000 ms, or Redis's */
+    ngx_msec_t follow;   /* change log poll; default 200 ms, Redis 500 ms */
     ngx_uint_t queue;    /* bound of waiting writes; default 4096 */
     ngx_uid_t user;      /* of the workers; -1: whoever runs */
     ngx_gid_t group;
+    ngx_array_t *blocks; /* of gatehouse_redis; NULL: none */
+    struct ngx_gatehouse_redis_conf_s *redis; /* NULL: another backend */
+    const gh_secret_t *secret; /* set before _open: seals what Redis gets */
 } ngx_gatehouse_store_conf_t;
 
 /*

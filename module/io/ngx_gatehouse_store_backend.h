@@ -79,6 +79,7 @@ struct ngx_gatehouse_store_s {
 
 
 extern const ngx_gatehouse_store_backend_t ngx_gatehouse_store_lmdb;
+extern const ngx_gatehouse_store_backend_t ngx_gatehouse_store_redis;
 extern const ngx_gatehouse_store_backend_t ngx_gatehouse_store_test;
 
 

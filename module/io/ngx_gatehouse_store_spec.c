@@ -65,7 +65,7 @@ ngx_gatehouse_store_spec_parse(ngx_str_t *text,
     if (s.len < 5 || ngx_strncmp(s.data, "lmdb:", 5) != 0) {
         ngx_snprintf(why, why_len,
                      "names a store \"%V\" of no known kind; write "
-                     "lmdb:/DIRECTORY%Z",
+                     "lmdb:/DIRECTORY or redis://HOST:PORT%Z",
                      text);
         return NGX_ERROR;
     }

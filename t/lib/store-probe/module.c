@@ -3,7 +3,7 @@
  * cache stand, what the change log has told, what records there are.
  *
  *     store_probe SPEC [deadline=MS] [queue=N] [follow=MS] [records=N]
- *                      [stale=MS];                            http
+ *                      [stale=MS] [root=N];                   http
  *     store_probe_location;                                   location
  */
 
@@ -102,6 +102,7 @@ probe_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     probe_main_conf_t *pmcf = conf;
 
+    char root[] = "root key of nobody, for tests only: 0000";
     ngx_int_t n;
     ngx_uint_t i;
     ngx_str_t *value;
@@ -134,10 +135,18 @@ probe_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             pmcf->records_max = n;
         } else if (ngx_strncmp(value[i].data, "stale=", 6) == 0) {
             pmcf->records_stale = n;
+        } else if (ngx_strncmp(value[i].data, "root=", 5) == 0) {
+            root[sizeof(root) - 2] = (char) ('0' + n % 10);
         } else {
             return "has an unknown word";
         }
     }
+
+    if (gh_secret_add(&pmcf->secret, gh_str(root)) != GH_OK) {
+        return "has no root key";
+    }
+
+    pmcf->conf.secret = &pmcf->secret;
 
     return ngx_gatehouse_store_parse(cf, &pmcf->conf);
 }

@@ -19,6 +19,7 @@ typedef struct {
     ngx_gatehouse_store_conf_t conf;
     ngx_uint_t set, records_max;
     ngx_msec_t records_stale;
+    gh_secret_t secret;
 
     /* of the worker */
     ngx_gatehouse_store_t *store;

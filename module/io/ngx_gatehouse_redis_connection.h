@@ -1,0 +1,91 @@
+/*
+ * A worker's connection to Redis: nginx's own connection and TLS, hiredis as
+ * reader. Opens, names itself (AUTH, SELECT), carries bytes out once per turn
+ * of the loop and replies in, one by one; lost or doubtful, it is closed and
+ * opened again after a pause that doubles and is spread at random. What is
+ * asked and which reply belongs to whom is its owner's.
+ */
+
+#ifndef NGX_GATEHOUSE_REDIS_CONNECTION_H
+#define NGX_GATEHOUSE_REDIS_CONNECTION_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "gh_redis.h"
+
+
+typedef struct ngx_gatehouse_redis_conf_s ngx_gatehouse_redis_conf_t;
+
+/* From configuration; borrowed for the cycle. */
+struct ngx_gatehouse_redis_conf_s {
+    ngx_str_t name;  /* as gatehouse_redis calls it; "" for an address */
+    ngx_str_t where; /* for messages: host:port */
+    ngx_addr_t *addrs;
+    ngx_uint_t naddrs;
+    ngx_str_t username, password; /* secret */
+    ngx_uint_t database;
+    ngx_msec_t timeout;
+    ngx_str_t state; /* directory of what is this node's own */
+    ngx_uint_t tls;
+    ngx_ssl_t *ssl;     /* NULL: plain */
+    ngx_str_t ssl_name; /* NUL-terminated; must stand in the certificate */
+    ngx_str_t ca, certificate, certificate_key;
+    u_char *file; /* of the declaration */
+    ngx_uint_t line;
+};
+
+typedef struct ngx_gatehouse_redis_connection_s
+    ngx_gatehouse_redis_connection_t;
+
+struct ngx_gatehouse_redis_connection_s {
+    /* the owner's */
+    ngx_gatehouse_redis_conf_t *conf;
+    ngx_log_t *log;
+    void *data;
+    /* Redis knows who asks: send what else must come first. */
+    void (*opened)(ngx_gatehouse_redis_connection_t *conn);
+    /* Every reply but those to AUTH and SELECT. Other than NGX_OK: this is
+     * no connection to stay on; *why says so. */
+    ngx_int_t (*reply)(ngx_gatehouse_redis_connection_t *conn,
+                       const redisReply *reply, const char **why);
+    /* It is closed, and will be opened again by itself. */
+    void (*lost)(ngx_gatehouse_redis_connection_t *conn, const char *why);
+
+    /* its own */
+    ngx_peer_connection_t peer;
+    redisReader *reader;
+    u_char *out;
+    size_t out_sent, out_len, out_cap;
+    size_t fed;          /* bytes since the last whole reply */
+    ngx_uint_t greeting; /* replies to AUTH and SELECT that are due */
+    ngx_uint_t address;  /* the next one to try */
+    ngx_uint_t failures; /* in a row */
+    ngx_msec_t settled_at;
+    ngx_event_t timer; /* to open, or the end of opening */
+    ngx_event_t flush;
+    ngx_connection_t dummy;
+    unsigned connected : 1;
+    unsigned settled : 1;
+    unsigned waiting : 1; /* for the next attempt */
+};
+
+
+/* Owner's memory, zeroed and its fields set. Begins to open at once. */
+void ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn);
+/* For good; lost is not called. */
+void ngx_gatehouse_redis_stop(ngx_gatehouse_redis_connection_t *conn);
+
+/* Bytes are copied, and go out at the end of this turn of the loop. */
+ngx_int_t ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
+                                   const char *data, size_t len);
+/* The owner has all it needs to begin: opening has ended well. */
+void ngx_gatehouse_redis_settled(ngx_gatehouse_redis_connection_t *conn);
+/* Closes it, calls lost, opens it again later. Not from within reply. */
+void ngx_gatehouse_redis_leave(ngx_gatehouse_redis_connection_t *conn,
+                               const char *why);
+
+
+#endif

@@ -1,0 +1,494 @@
+/*
+ * Operations on Redis: each question stands in a row with those before it,
+ * and takes exactly the replies that are its own. Whoever does not wait any
+ * more leaves an empty place in the row, never a reply to somebody else.
+ */
+
+#include "ngx_gatehouse_store_redis.h"
+
+
+static ngx_uint_t redis_late(ngx_gatehouse_store_t *store);
+static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
+                             ngx_gatehouse_store_op_t *op,
+                             gh_redis_bytes_t *bytes);
+static void redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write);
+static ngx_int_t redis_send(ngx_gatehouse_store_t *store,
+                            ngx_gatehouse_redis_slot_t *slot);
+static gh_redis_verdict_t redis_got(ngx_gatehouse_store_t *store,
+                                    ngx_gatehouse_store_op_t *op,
+                                    const redisReply *reply);
+static gh_redis_verdict_t redis_written(ngx_gatehouse_store_t *store,
+                                        ngx_gatehouse_redis_slot_t *slot,
+                                        const redisReply *reply);
+static gh_rc_t redis_refused(ngx_gatehouse_store_t *store,
+                             gh_redis_verdict_t verdict, gh_str_t code);
+static ngx_int_t redis_again(ngx_gatehouse_store_t *store,
+                             ngx_gatehouse_store_op_t *op);
+
+
+ngx_int_t
+ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
+                                 ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    gh_redis_bytes_t bytes;
+
+    /* one who does not answer is not asked more: nobody waits behind */
+
+    if ((!redis->ready && !redis->hopeful) || redis_late(store)) {
+        op->rc = GH_UNAVAILABLE;
+        return NGX_ERROR;
+    }
+
+    if (redis->n >= store->conf.queue) {
+        op->rc = GH_FULL;
+        store->dropped++;
+        ngx_gatehouse_store_complain(store, NGX_LOG_ERR,
+                                     "too many operations wait for Redis");
+        return NGX_ERROR;
+    }
+
+    if (op->ttl_s > UINT32_MAX) {
+        op->rc = GH_INVALID;
+        return NGX_OK;
+    }
+
+    op->rc = redis_command(store, op, &bytes);
+
+    if (op->rc != GH_OK
+        || ngx_gatehouse_store_redis_ask(store,
+                                         op->type == NGX_GATEHOUSE_STORE_GET
+                                             ? NGX_GATEHOUSE_REDIS_GET
+                                             : NGX_GATEHOUSE_REDIS_WRITE,
+                                         &bytes, op)
+               == NULL)
+    {
+        op->rc = GH_NOMEM;
+        return NGX_ERROR;
+    }
+
+    op->rc = GH_UNAVAILABLE; /* until it is known */
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+redis_late(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_gatehouse_redis_slot_t *first;
+
+    if (!redis->ready || ngx_queue_empty(&redis->asked)) {
+        return 0;
+    }
+
+    first = ngx_queue_data(ngx_queue_head(&redis->asked),
+                           ngx_gatehouse_redis_slot_t, queue);
+
+    return ngx_current_msec - first->asked_at > store->conf.deadline;
+}
+
+
+static gh_rc_t
+redis_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+              gh_redis_bytes_t *bytes)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    gh_write_t write;
+
+    if (op->type == NGX_GATEHOUSE_STORE_GET) {
+        return gh_redis_get_command(op->kind, op->name, bytes);
+    }
+
+    redis_write_of(op, &write);
+
+    return gh_redis_write_command(&redis->words, &write, redis->sequence,
+                                  bytes);
+}
+
+
+static void
+redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write)
+{
+    static const gh_write_type_t types[] = {
+        [NGX_GATEHOUSE_STORE_PUT] = GH_WRITE_PUT,
+        [NGX_GATEHOUSE_STORE_DELETE] = GH_WRITE_DELETE,
+        [NGX_GATEHOUSE_STORE_CLAIM] = GH_WRITE_CLAIM,
+        [NGX_GATEHOUSE_STORE_TAKE] = GH_WRITE_TAKE,
+    };
+
+    ngx_memzero(write, sizeof(gh_write_t));
+    write->type = types[op->type];
+    write->kind = op->kind;
+    write->name = op->name;
+    write->value = op->value;
+    write->if_version = op->if_version;
+    write->log = op->log;
+    write->ttl_s = op->ttl_s;
+    write->n = op->n;
+    write->limit = op->limit;
+}
+
+
+ngx_gatehouse_redis_slot_t *
+ngx_gatehouse_store_redis_ask(ngx_gatehouse_store_t *store,
+                              ngx_gatehouse_redis_question_e type,
+                              gh_redis_bytes_t *bytes,
+                              ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_gatehouse_redis_slot_t *slot;
+
+    slot = ngx_calloc(sizeof(ngx_gatehouse_redis_slot_t), store->log);
+    if (slot == NULL) {
+        free(bytes->data);
+        return NULL;
+    }
+
+    slot->type = type;
+    slot->bytes = *bytes;
+    slot->replies = bytes->replies;
+    slot->op = op;
+    slot->kind = op != NULL ? op->kind : GH_KIND_META;
+    slot->code = GH_STR("");
+
+    redis->n++;
+
+    if (op != NULL) {
+        op->private_data = slot;
+    }
+
+    if (op != NULL && !redis->ready) {
+        ngx_queue_insert_tail(&redis->waiting, &slot->queue);
+        return slot;
+    }
+
+    ngx_queue_insert_tail(&redis->asked, &slot->queue);
+
+    if (redis_send(store, slot) != NGX_OK) {
+        ngx_gatehouse_store_redis_free(store, slot);
+        return NULL;
+    }
+
+    return slot;
+}
+
+
+static ngx_int_t
+redis_send(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_int_t rc;
+
+    rc = ngx_gatehouse_redis_send(&redis->ops, slot->bytes.data,
+                                  slot->bytes.len);
+
+    slot->asked_at = ngx_current_msec;
+    free(slot->bytes.data);
+    slot->bytes.data = NULL;
+
+    return rc;
+}
+
+
+void
+ngx_gatehouse_store_redis_release(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_queue_t *q;
+    ngx_gatehouse_store_op_t *op;
+    ngx_gatehouse_redis_slot_t *slot;
+
+    while (!ngx_queue_empty(&redis->waiting)) {
+        q = ngx_queue_head(&redis->waiting);
+        slot = ngx_queue_data(q, ngx_gatehouse_redis_slot_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&redis->asked, q);
+
+        if (redis_send(store, slot) == NGX_OK) {
+            continue;
+        }
+
+        op = slot->op;
+        ngx_gatehouse_store_redis_free(store, slot);
+
+        if (op != NULL) {
+            op->rc = GH_NOMEM;
+            ngx_gatehouse_store_complete(store, op);
+        }
+    }
+}
+
+
+void
+ngx_gatehouse_store_redis_free(ngx_gatehouse_store_t *store,
+                               ngx_gatehouse_redis_slot_t *slot)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    if (slot->op != NULL) {
+        slot->op->private_data = NULL;
+    }
+
+    if (slot->type == NGX_GATEHOUSE_REDIS_CHANGES) {
+        redis->polling = 0;
+    }
+
+    ngx_queue_remove(&slot->queue);
+    redis->n--;
+    free(slot->bytes.data);
+    ngx_free(slot);
+}
+
+
+/* Who is told may ask again: those come into a row of their own. */
+
+void
+ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_queue_t all;
+    ngx_gatehouse_store_op_t *op;
+    ngx_gatehouse_redis_slot_t *slot;
+
+    ngx_queue_init(&all);
+
+    if (!ngx_queue_empty(&redis->asked)) {
+        ngx_queue_add(&all, &redis->asked);
+        ngx_queue_init(&redis->asked);
+    }
+
+    if (!redis->hopeful && !ngx_queue_empty(&redis->waiting)) {
+        ngx_queue_add(&all, &redis->waiting);
+        ngx_queue_init(&redis->waiting);
+    }
+
+    while (!ngx_queue_empty(&all)) {
+        slot = ngx_queue_data(ngx_queue_head(&all), ngx_gatehouse_redis_slot_t,
+                              queue);
+        op = slot->op;
+        ngx_gatehouse_store_redis_free(store, slot);
+
+        if (op != NULL) {
+            op->rc = GH_UNAVAILABLE;
+            ngx_gatehouse_store_complete(store, op);
+        }
+    }
+}
+
+
+void
+ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
+                                 ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_redis_slot_t *slot = op->private_data;
+
+    op->private_data = NULL;
+    slot->op = NULL;
+
+    if (slot->bytes.data != NULL) {
+        /* it was never sent */
+        ngx_gatehouse_store_redis_free(store, slot);
+        store->dropped++;
+    }
+}
+
+
+ngx_int_t
+ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
+                                 ngx_gatehouse_redis_slot_t *slot,
+                                 const redisReply *reply, const char **why)
+{
+    ngx_uint_t again;
+    gh_redis_verdict_t verdict;
+    gh_str_t code;
+    ngx_gatehouse_store_op_t *op = slot->op;
+
+    verdict = slot->verdict;
+    code = slot->code;
+
+    if (verdict == GH_REDIS_DONE) {
+        verdict = gh_redis_error(reply, &code);
+    }
+
+    if (verdict == GH_REDIS_DONE) {
+        verdict = slot->type == NGX_GATEHOUSE_REDIS_GET
+                      ? redis_got(store, op, reply)
+                      : redis_written(store, slot, reply);
+    }
+
+    if (verdict == GH_REDIS_DOUBT) {
+        *why = "answers something else than it was asked";
+        return NGX_ERROR;
+    }
+
+    again = slot->again;
+    ngx_gatehouse_store_redis_free(store, slot);
+
+    if (op == NULL) {
+        return NGX_OK;
+    }
+
+    if (verdict == GH_REDIS_NOSCRIPT && !again
+        && redis_again(store, op) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (verdict != GH_REDIS_DONE) {
+        op->rc = redis_refused(store, verdict, code);
+    }
+
+    ngx_gatehouse_store_complete(store, op);
+
+    return NGX_OK;
+}
+
+
+/* The scripts were flushed: nothing was done, and is asked once more. */
+
+static ngx_int_t
+redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+{
+    gh_redis_bytes_t bytes;
+    ngx_gatehouse_redis_slot_t *slot;
+
+    if (ngx_gatehouse_store_redis_load(store) != NGX_OK
+        || redis_command(store, op, &bytes) != GH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    slot = ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_WRITE,
+                                         &bytes, op);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    slot->again = 1;
+
+    return NGX_OK;
+}
+
+
+static gh_redis_verdict_t
+redis_got(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+          const redisReply *reply)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    gh_rc_t rc;
+    gh_redis_record_t record;
+    gh_redis_verdict_t verdict;
+
+    if (op == NULL) {
+        return reply->type == REDIS_REPLY_ARRAY ? GH_REDIS_DONE
+                                                : GH_REDIS_DOUBT;
+    }
+
+    verdict = gh_redis_get_judge(&redis->words, reply, op->kind, op->name,
+                                 &record, &rc);
+
+    if (verdict != GH_REDIS_DONE) {
+        return verdict;
+    }
+
+    op->rc = rc;
+
+    if (rc == GH_OK) {
+        op->version = record.version;
+        op->expires_at_s = record.expires_at_s;
+        ngx_gatehouse_store_op_result(op, record.value, record.len);
+    }
+
+    if (rc == GH_INVALID) {
+        ngx_gatehouse_store_complain(store, NGX_LOG_ERR,
+                                     "a record of the store is damaged; it "
+                                     "counts as unreadable until it is "
+                                     "written again");
+    }
+
+    return GH_REDIS_DONE;
+}
+
+
+/* Whoever asks next must not find what this write has changed: lines of the
+ * log come first. */
+
+static gh_redis_verdict_t
+redis_written(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
+              const redisReply *reply)
+{
+    gh_write_t write;
+    gh_redis_changes_t changes;
+    gh_redis_verdict_t verdict;
+    ngx_gatehouse_store_op_t *op = slot->op;
+
+    if (op == NULL) {
+        return reply->type == REDIS_REPLY_ARRAY ? GH_REDIS_DONE
+                                                : GH_REDIS_DOUBT;
+    }
+
+    redis_write_of(op, &write);
+    verdict = gh_redis_write_judge(reply, &write, &changes);
+
+    if (verdict == GH_REDIS_DAMAGED) {
+        op->rc = GH_INVALID;
+        return GH_REDIS_DONE;
+    }
+
+    if (verdict != GH_REDIS_DONE) {
+        return verdict;
+    }
+
+    op->rc = write.rc;
+    op->version = write.version;
+    op->granted = write.granted;
+    op->left = write.left;
+
+    if (write.log) {
+        ngx_gatehouse_store_redis_lines(store, &changes);
+    }
+
+    if (!store->writable) {
+        ngx_gatehouse_store_stands(store, 1, 1, "");
+    }
+
+    return GH_REDIS_DONE;
+}
+
+
+static gh_rc_t
+redis_refused(ngx_gatehouse_store_t *store, gh_redis_verdict_t verdict,
+              gh_str_t code)
+{
+    const char *words;
+
+    words = ngx_gatehouse_store_redis_say(store, gh_redis_error_words(code));
+
+    switch (verdict) {
+
+    case GH_REDIS_FULL:
+        ngx_gatehouse_store_stands(store, 1, 0, words);
+        return GH_FULL;
+
+    case GH_REDIS_READONLY:
+        ngx_gatehouse_store_stands(store, 1, 0, words);
+        return GH_UNAVAILABLE;
+
+    case GH_REDIS_DAMAGED:
+        return GH_INVALID;
+
+    default:
+        ngx_gatehouse_store_complain(store, NGX_LOG_ERR, words);
+        return GH_UNAVAILABLE;
+    }
+}

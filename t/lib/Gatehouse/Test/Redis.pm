@@ -1,0 +1,167 @@
+package Gatehouse::Test::Redis;
+
+use strict;
+use warnings;
+
+use File::Path ();
+use File::Temp ();
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+use Gatehouse::Test::Ports;
+
+=head1 NAME
+
+Gatehouse::Test::Redis - a real Redis of the story's own
+
+=head1 SYNOPSIS
+
+    my $redis = Gatehouse::Test::Redis->new;
+    my $t = Gatehouse::Test->new(store => $redis->words);
+    $redis->cli('DBSIZE');
+
+=head1 DESCRIPTION
+
+=over
+
+=item new(config => [ 'maxmemory 10mb', ... ], aof => 0)
+
+Runs C<redis-server> in a directory of its own: a port on loopback, and a
+socket. With C<aof> what was acknowledged is on disk.
+
+=item port, socket, dir
+
+=item words(%argument)
+
+for C<gatehouse_store>; C<%%DIR%%> in it is the gateway's directory.
+
+=item cli(@words)
+
+What C<redis-cli> says, without the line's end.
+
+=item halt, go_on
+
+SIGSTOP and SIGCONT.
+
+=item kill, start, stop
+
+=back
+
+=cut
+
+
+sub new {
+    my ($class, %arg) = @_;
+    my $dir = File::Temp::tempdir('ghredis-XXXXXX', TMPDIR => 1);
+    my $self = bless { dir => $dir, owner => $$,
+                       port => $arg{port}
+                               // Gatehouse::Test::Ports::free_port(),
+                       cli => $arg{cli} // [] }, $class;
+    chmod 0755, $dir;
+
+    open my $fh, '>', "$dir/redis.conf" or die "redis.conf: $!\n";
+    print {$fh} map { "$_\n" }
+        "port $self->{port}", 'bind 127.0.0.1', "dir $dir",
+        "unixsocket $dir/socket", 'unixsocketperm 777', 'save ""',
+        "pidfile $dir/pid", "logfile $dir/log", 'daemonize no',
+        ($arg{aof} ? ('appendonly yes', 'appendfsync always') : ()),
+        @{ $arg{config} // [] };
+    close $fh or die "redis.conf: $!\n";
+
+    return $self->start;
+}
+
+
+sub port   { return $_[0]{port} }
+sub dir    { return $_[0]{dir} }
+sub socket { return "$_[0]{dir}/socket" }
+
+
+sub words {
+    my ($self, %arg) = @_;
+    my %all = (state => '%%DIR%%/state', timeout => '2s', %arg);
+    return "redis://127.0.0.1:$self->{port}/0?"
+         . join '&', map { "$_=$all{$_}" } sort keys %all;
+}
+
+
+sub start {
+    my ($self) = @_;
+    my $leash = Gatehouse::Test::build() . '/leash';
+
+    unlink "$self->{dir}/pid";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDIN,  '<',  '/dev/null';
+        open STDOUT, '>>', "$self->{dir}/out";
+        open STDERR, '>>', "$self->{dir}/out";
+        exec $leash, 'redis-server', "$self->{dir}/redis.conf"
+            or POSIX::_exit(127);
+    }
+    $self->{leash} = $pid;
+
+    my $until = time + 30;
+    until ($self->pid && $self->cli('PING') =~ /PONG|NOAUTH/) {
+        die "redis-server does not start; see $self->{dir}/log\n"
+            if time > $until;
+        sleep 0.05;
+    }
+    return $self;
+}
+
+
+sub pid {
+    my ($self) = @_;
+    open my $fh, '<', "$self->{dir}/pid" or return;
+    my $line = <$fh> // '';
+    return $line =~ /^(\d+)/ ? $1 : undef;
+}
+
+
+sub cli {
+    my ($self, @words) = @_;
+    my $pid = open my $out, '-|';
+    defined $pid or die "fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec 'redis-cli', '--no-auth-warning', '-s', $self->socket,
+             @{ $self->{cli} }, @words
+            or POSIX::_exit(127);
+    }
+    my $text = do { local $/; <$out> } // '';
+    local $?;
+    close $out;
+    $text =~ s/\n+\z//;
+    return $text;
+}
+
+
+sub halt  { my ($self) = @_; CORE::kill('STOP', $self->pid); return $self }
+sub go_on { my ($self) = @_; CORE::kill('CONT', $self->pid); return $self }
+
+
+sub kill {
+    my ($self, $signal) = @_;
+    my $leash = delete $self->{leash} or return $self;
+    my $pid   = $self->pid;
+    local $?;
+    CORE::kill($signal // 'KILL', $pid) if $pid;
+    CORE::kill('CONT', $pid) if $pid;
+    waitpid $leash, 0;
+    return $self;
+}
+
+
+sub stop { return $_[0]->kill('TERM') }
+
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $self->{owner} != $$;
+    $self->kill;
+    File::Path::remove_tree($self->{dir}) if !$ENV{KEEP};
+    return;
+}
+
+1;
