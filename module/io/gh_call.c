@@ -1,9 +1,7 @@
 /*
  * The only file that talks to providers. libcurl makes every call: keys,
- * discovery, later token and introspection requests. liboauth2's own HTTP
- * client cannot hold what is promised here (it follows redirects, has no
- * deadline for connecting and none for all of it), so it will prepare the
- * client's authentication and nothing else.
+ * discovery, tokens, userinfo, revocation. liboauth2's HTTP client cannot hold
+ * what is promised here: see docs/design-notes.md.
  */
 
 #include "gh_call.h"
