@@ -268,6 +268,10 @@ gh_hex_encode(gh_str_t bytes, gh_buf_t *out)
         return GH_TOO_LONG;
     }
 
+    if (bytes.len == 0) {
+        return GH_OK; /* there may be no room at all to point into */
+    }
+
     char *at = out->data + out->len;
     size_t i = 0;
 
