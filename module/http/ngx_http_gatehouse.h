@@ -16,7 +16,6 @@
 #include "gh_header.h"
 #include "gh_image.h"
 #include "gh_jwt.h"
-#include "gh_limit.h"
 #include "gh_logline.h"
 #include "gh_principal.h"
 #include "gh_rules.h"
@@ -30,8 +29,8 @@
 #include "ngx_gatehouse_records.h"
 #include "ngx_gatehouse_shm.h"
 #include "ngx_gatehouse_store.h"
+#include "ngx_http_gatehouse_limit.h"
 
-#define NGX_HTTP_GATEHOUSE_CHARGES_MAX 16
 #define NGX_HTTP_GATEHOUSE_ID_LEN 24 /* trace id and parent id */
 #define NGX_HTTP_GATEHOUSE_IDS 128   /* drawn at once */
 #define NGX_HTTP_GATEHOUSE_SENT 4    /* lists of headers per principal */
@@ -88,18 +87,6 @@ typedef struct {
     unsigned api_key : 1;   /* is one of the methods */
     unsigned signature : 1; /* so is this */
 } ngx_http_gatehouse_authenticate_t;
-
-/* gatehouse_limit name=... or plan */
-typedef struct {
-    unsigned plan : 1;
-    ngx_str_t name;
-    gh_limit_t limit;
-    gh_limit_text_t text;
-    uint64_t hash;                 /* of its counters: the name's part */
-    ngx_http_complex_value_t *key; /* NULL: the source address */
-    u_char *file;                  /* where the name was first used */
-    ngx_uint_t line;
-} ngx_http_gatehouse_limit_t;
 
 /* One principal header that a location sends. */
 typedef struct {
@@ -246,6 +233,7 @@ typedef struct {
     ngx_flag_t forward_credentials;
     ngx_uint_t forward_token; /* handover_e; set with the flag */
     ngx_http_gatehouse_assertion_t *assertion;
+    gh_principal_t *dev; /* everybody is; NULL: nobody */
     ngx_str_t request_id_header;
     ngx_http_gatehouse_header_t request_id_out;
     ngx_array_t *request_id_trusted; /* ngx_cidr_t */
@@ -277,12 +265,6 @@ typedef struct {
     unsigned loaded : 1;
 } ngx_http_gatehouse_weights_t;
 
-/* What every charge of one limit of a plan needs. */
-typedef struct {
-    gh_limit_text_t text;
-    uint64_t hash; /* of its counters: the limit's part */
-} ngx_http_gatehouse_plan_limit_t;
-
 typedef struct {
     ngx_queue_t queue; /* of the worker's */
     ngx_pool_t *pool;
@@ -291,18 +273,6 @@ typedef struct {
     ngx_http_gatehouse_plan_limit_t **plans;      /* by index, in order */
     uint32_t n_versions;
 } ngx_http_gatehouse_bound_t;
-
-
-/* A charge already made, so that it is made once per request. */
-typedef struct {
-    uint64_t hash;
-    uint64_t taken_ns; /* monotonic */
-    int64_t taken_at_s;
-    const gh_limit_t *limit;
-    gh_limit_shown_t shown;
-    unsigned taken : 1;
-    unsigned pending : 1; /* until all limits admit */
-} ngx_http_gatehouse_charge_t;
 
 
 /* A redirect to a provider, ready for the header filter. */
