@@ -59,8 +59,8 @@ struct ngx_http_gatehouse_session_entry_s {
     gh_session_t session;
     gh_principal_t principal;
     ngx_http_gatehouse_known_t *known; /* of it; held, made when needed */
-    gh_str_t *lists; /* its groups and scopes */
-    uint64_t hash;   /* of the name: when it was seen last */
+    gh_str_t *lists;                   /* its groups and scopes */
+    uint64_t hash;                     /* of the name: when it was seen last */
     ngx_http_gatehouse_update_t *update; /* under way here */
     ngx_queue_t waiters;                 /* of requests that wait for it */
     ngx_msec_t refresh_after;            /* not again before, unless 0 */

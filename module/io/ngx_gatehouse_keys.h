@@ -85,7 +85,7 @@ typedef struct {
     ngx_uint_t keys, failures, fetches;
     unsigned stale : 1;    /* past its refresh because fetches fail */
     unsigned metadata : 1; /* what the provider says of itself is there */
-    char why[200];      /* the last failure */
+    char why[200];         /* the last failure */
 } ngx_gatehouse_keys_state_t;
 
 void ngx_gatehouse_keys_state(ngx_gatehouse_keys_t *keys,

@@ -169,7 +169,7 @@ ngx_gatehouse_store_open(ngx_cycle_t *cycle, ngx_gatehouse_store_conf_t *sc)
         return NULL;
     }
 
-    store->backend = sc->redis         ? &ngx_gatehouse_store_redis
+    store->backend = sc->redis          ? &ngx_gatehouse_store_redis
                      : store->spec.test ? &ngx_gatehouse_store_test
                                         : &ngx_gatehouse_store_lmdb;
 
