@@ -43,6 +43,12 @@ static const option_t options[CTL_OPT_COUNT] = {
     [CTL_OPT_LABEL] = { "--label", true, false },
     [CTL_OPT_TAG] = { "--tag", true, false },
     [CTL_OPT_ALL] = { "--all", false, true },
+    [CTL_OPT_AS] = { "--as", true, false },
+    [CTL_OPT_GROUP] = { "--group", true, false },
+    [CTL_OPT_NAME] = { "--name", true, false },
+    [CTL_OPT_EMAIL] = { "--email", true, false },
+    [CTL_OPT_CLAIM] = { "--claim", true, false },
+    [CTL_OPT_PORT] = { "--port", true, false },
 };
 
 

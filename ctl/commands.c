@@ -338,6 +338,25 @@ const ctl_command_t ctl_commands[] = {
             "curl's.\n",
     },
     {
+        .group = "dev",
+        .run = ctl_dev,
+        .options = BIT(CTL_OPT_AS) | BIT(CTL_OPT_GROUP) | BIT(CTL_OPT_NAME)
+                   | BIT(CTL_OPT_EMAIL) | BIT(CTL_OPT_CLAIM)
+                   | BIT(CTL_OPT_PORT),
+        .args_min = 1,
+        .args_max = 1,
+        .usage = "--as SUB [--group A,B] [--port N] URL",
+        .summary = "the gateway's headers before a service you work on",
+        .examples =
+            "gatehouse dev --as alice http://localhost:3000\n"
+            "gatehouse dev --as alice --group staff,admin --claim tenant=north \\\n"
+            "    --port 9000 http://localhost:3000\n",
+        .text =
+            "An nginx of its own on 127.0.0.1, nowhere else, where everybody is that\n"
+            "person: the service at URL gets the headers that it gets in production.\n"
+            "Needs no nginx.conf, keeps nothing; Ctrl-C ends it.\n",
+    },
+    {
         .group = "status",
         .run = ctl_status,
         .usage = "",

@@ -13,6 +13,7 @@ ctl_exit_t ctl_check(ctl_t *c);
 ctl_exit_t ctl_diff(ctl_t *c);
 ctl_exit_t ctl_apply(ctl_t *c);
 ctl_exit_t ctl_history(ctl_t *c);
+ctl_exit_t ctl_dev(ctl_t *c);
 ctl_exit_t ctl_sign(ctl_t *c);
 ctl_exit_t ctl_status(ctl_t *c);
 ctl_exit_t ctl_consumer_show(ctl_t *c);

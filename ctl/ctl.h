@@ -49,6 +49,12 @@ typedef enum {
     CTL_OPT_LABEL,
     CTL_OPT_TAG,
     CTL_OPT_ALL, /* "" */
+    CTL_OPT_AS,
+    CTL_OPT_GROUP,
+    CTL_OPT_NAME,
+    CTL_OPT_EMAIL,
+    CTL_OPT_CLAIM,
+    CTL_OPT_PORT,
     CTL_OPT_COUNT
 } ctl_opt_t;
 

@@ -35,6 +35,12 @@ static const char *const option_help[CTL_OPT_COUNT] = {
     [CTL_OPT_LABEL] = "--label LABEL      of the signature (sig)",
     [CTL_OPT_TAG] = "--tag TEXT         what the signature is for",
     [CTL_OPT_ALL] = "--all              also if it is several people",
+    [CTL_OPT_AS] = "--as SUB           whom the service sees, as dev:SUB",
+    [CTL_OPT_GROUP] = "--group A,B        their groups",
+    [CTL_OPT_NAME] = "--name TEXT        their name",
+    [CTL_OPT_EMAIL] = "--email ADDRESS    their email address",
+    [CTL_OPT_CLAIM] = "--claim K=V,K=V    what the provider says beside that",
+    [CTL_OPT_PORT] = "--port N           of 127.0.0.1 (8080)",
 };
 
 

@@ -55,6 +55,13 @@ ngx_http_gatehouse_authenticate(ngx_http_gatehouse_request_t *gr)
         return NGX_OK;
     }
 
+    if (glcf->dev != NULL) {
+        gr->principal = *glcf->dev;
+        gr->authenticated_by = auth;
+        gr->reason = GH_REASON_OK;
+        return NGX_OK;
+    }
+
     if (gr->authenticated_by != NULL
         && gr->principal.type != GH_PRINCIPAL_ANONYMOUS
         && ngx_http_gatehouse_signature_holds(gr, glcf)

@@ -140,6 +140,7 @@ ngx_http_gatehouse_create_loc_conf(ngx_conf_t *cf)
     glcf->headers = NGX_CONF_UNSET_PTR;
     glcf->forward_credentials = NGX_CONF_UNSET;
     glcf->assertion = NGX_CONF_UNSET_PTR;
+    glcf->dev = NGX_CONF_UNSET_PTR;
     glcf->request_id_trusted = NGX_CONF_UNSET_PTR;
     glcf->status = NGX_CONF_UNSET;
     glcf->status_allow = NGX_CONF_UNSET_PTR;
@@ -228,6 +229,7 @@ ngx_http_gatehouse_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->forward_credentials, prev->forward_credentials,
                          0);
     ngx_conf_merge_ptr_value(conf->assertion, prev->assertion, NULL);
+    ngx_conf_merge_ptr_value(conf->dev, prev->dev, NULL);
 
     if (conf->request_id_header.data == NULL) {
         conf->request_id_header = prev->request_id_header;

@@ -68,6 +68,8 @@ char *ngx_http_gatehouse_set_principal_headers(ngx_conf_t *cf,
                                                ngx_command_t *cmd, void *conf);
 char *ngx_http_gatehouse_set_forward(ngx_conf_t *cf, ngx_command_t *cmd,
                                      void *conf);
+char *ngx_http_gatehouse_set_dev(ngx_conf_t *cf, ngx_command_t *cmd,
+                                 void *conf);
 char *ngx_http_gatehouse_set_pages(ngx_conf_t *cf, ngx_command_t *cmd,
                                    void *conf);
 char *ngx_http_gatehouse_set_assertion(ngx_conf_t *cf, ngx_command_t *cmd,

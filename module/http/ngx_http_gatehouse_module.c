@@ -6,6 +6,7 @@
 
 #include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_corridor.h"
+#include "ngx_http_gatehouse_dev.h"
 
 
 static ngx_int_t ngx_http_gatehouse_preconfiguration(ngx_conf_t *cf);
@@ -75,6 +76,13 @@ static ngx_command_t  ngx_http_gatehouse_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_gatehouse_set_oidc_provider,
       NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gatehouse_dev_principal"),
+      NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_gatehouse_set_dev,
+      NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
@@ -265,7 +273,9 @@ ngx_http_gatehouse_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_gatehouse_guard(cf) != NGX_OK) {
+    if (ngx_http_gatehouse_guard(cf) != NGX_OK
+        || ngx_http_gatehouse_dev_guard(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
