@@ -140,7 +140,7 @@ read_all(ctl_t *c, unsigned flags, list_t *l)
         return rc;
     }
 
-    if (gh_lmdb_names(c->db, GH_KIND_SESSION, add_name, l) != GH_OK) {
+    if (ctl_store_names(c, GH_KIND_SESSION, add_name, l) != GH_OK) {
         return ctl_fail(c, CTL_UNAVAILABLE, "the store cannot be read");
     }
 
@@ -183,8 +183,7 @@ add_session(list_t *l, const char *name, gh_buf_t *room)
     gh_rc_t rc;
 
     room->len = 0;
-    rc = gh_lmdb_get(c->db, GH_KIND_SESSION, gh_str(name),
-                     (int64_t) time(NULL), room, &version, NULL);
+    rc = ctl_store_get(c, GH_KIND_SESSION, gh_str(name), room, &version, NULL);
 
     if (rc == GH_ABSENT) {
         return;

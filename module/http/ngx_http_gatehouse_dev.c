@@ -15,7 +15,8 @@ static ngx_uint_t dev_is_loopback(struct sockaddr *sa);
 static ngx_int_t dev_guard_address(ngx_conf_t *cf, ngx_http_conf_addr_t *addr);
 
 
-/* gatehouse_dev_principal SUB [group=... name=... email=... claim=NAME=VALUE]; */
+/* gatehouse_dev_principal SUB [group=... name=... email=... claim=NAME=VALUE];
+ */
 
 char *
 ngx_http_gatehouse_set_dev(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

@@ -260,6 +260,48 @@ a_key_set_has_each_kid_once(void **state)
 }
 
 
+static void
+assert_other(const gh_principal_t *p)
+{
+    char first[2048], second[2048];
+    gh_buf_t one = GH_BUF(first), other = GH_BUF(second);
+    gh_principal_t a = alice();
+
+    assert_int_equal(gh_assertion_subject(&a, &one), GH_OK);
+    assert_int_equal(gh_assertion_subject(p, &other), GH_OK);
+    assert_false(gh_str_eq(gh_buf_str(&one), gh_buf_str(&other)));
+}
+
+
+static void
+nobody_is_told_from_another_by_less_than_all(void **state)
+{
+    (void) state;
+    const gh_str_t joined[] = { { "staff,a\"b,c", 11 } };
+    gh_principal_t p = alice();
+
+    p.id = GH_STR("staff:2483");
+    assert_other(&p);
+
+    p = alice();
+    p.method = GH_METHOD_TOKEN;
+    assert_other(&p);
+
+    p = alice();
+    p.name = GH_STR("");
+    assert_other(&p);
+
+    p = alice();
+    p.groups = joined;
+    p.n_groups = 1;
+    assert_other(&p);
+
+    p = alice();
+    p.n_scopes = 0;
+    assert_other(&p);
+}
+
+
 int
 main(void)
 {
@@ -270,6 +312,7 @@ main(void)
         cmocka_unit_test(a_signer_must_be_as_promised),
         cmocka_unit_test(long_parts_are_left_out_but_never_the_id),
         cmocka_unit_test(a_key_set_has_each_kid_once),
+        cmocka_unit_test(nobody_is_told_from_another_by_less_than_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
