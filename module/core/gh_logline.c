@@ -105,7 +105,7 @@ put_head(gh_logline_put_t *w, const gh_logline_t *l)
 
     if (timed) {
         gh_logline_put(w, w->json ? GH_STR("{\"time\":\"") : GH_STR(""));
-        gh_logline_put_time(w, l->at_ms);
+        gh_logline_put_time(w, l->at_ms, l->clock);
         gh_logline_put(w, w->json ? GH_STR("\",") : GH_STR(" "));
 
     } else if (w->json) {

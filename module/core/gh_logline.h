@@ -10,8 +10,16 @@
 #include "gh_principal.h"
 
 
+/* What was written of a second, for the next lines in it. Zeroed before the
+ * first. */
 typedef struct {
-    int64_t at_ms; /* since 1970 */
+    int64_t at_s;
+    char text[sizeof("2026-11-23T03:11:00.")]; /* empty: nothing yet */
+} gh_logline_clock_t;
+
+typedef struct {
+    int64_t at_ms;             /* since 1970 */
+    gh_logline_clock_t *clock; /* of all lines of one writer, or NULL */
     gh_str_t request_id;
     gh_str_t source; /* peer address */
     gh_str_t http_method;

@@ -14,7 +14,8 @@
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 #define NUMBER_MAX 20 /* digits of 2^64 - 1 */
-#define DAY_MS 86400000
+#define DAY_S 86400
+#define SECOND_LEN (sizeof(((gh_logline_clock_t *) NULL)->text) - 1)
 #define CUT_MARK "..."
 #define CUT_LEN 3
 
@@ -30,6 +31,7 @@ static size_t escape_text(char room[4], uint8_t byte);
 static void put_json(gh_logline_put_t *w, gh_str_t value, size_t max);
 static gh_str_t whole_characters(gh_str_t value, size_t len);
 static inline size_t decimal_len(uint64_t n);
+static void write_second(char text[SECOND_LEN + 1], int64_t at_s);
 static inline void put_pair(char *at, uint32_t below_100);
 
 
@@ -366,20 +368,51 @@ decimal_len(uint64_t n)
 }
 
 
+void
+gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
+                    gh_logline_clock_t *clock)
+{
+    gh_logline_clock_t own;
+    uint32_t ms = (uint32_t) (at_ms % 1000);
+    int64_t at_s = at_ms / 1000;
+
+    if ((size_t) (w->end - w->at) < SECOND_LEN + 4) {
+        w->full = true;
+        return;
+    }
+
+    if (clock == NULL) {
+        own.text[0] = '\0';
+        clock = &own;
+    }
+
+    if (clock->text[0] == '\0' || clock->at_s != at_s) {
+        clock->at_s = at_s;
+        write_second(clock->text, at_s);
+    }
+
+    memcpy(w->at, clock->text, SECOND_LEN);
+    put_pair(w->at + SECOND_LEN, ms / 10);
+    w->at[SECOND_LEN + 2] = (char) ('0' + ms % 10);
+    w->at[SECOND_LEN + 3] = 'Z';
+    w->at += SECOND_LEN + 4;
+}
+
+
 /* By the civil calendar, whose years are counted from March so that leap
  * days come last. */
-void
-gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms)
+static void
+write_second(char text[SECOND_LEN + 1], int64_t at_s)
 {
-    uint32_t ms = (uint32_t) (at_ms % DAY_MS), s = ms / 1000;
-    uint32_t days = (uint32_t) (at_ms / DAY_MS) + 719468; /* 0000-03-01 */
+    uint32_t s = (uint32_t) (at_s % DAY_S);
+    uint32_t days = (uint32_t) (at_s / DAY_S) + 719468; /* 0000-03-01 */
     uint32_t era = days / 146097, day = days % 146097;
     uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
     uint32_t in_year = day - (365 * year + year / 4 - year / 100);
     uint32_t month = (5 * in_year + 2) / 153; /* 0: March */
-    char text[] = "0000-00-00T00:00:00.000Z";
 
     year += era * 400 + (month >= 10);
+    memcpy(text, "0000-00-00T00:00:00.", SECOND_LEN + 1);
     put_pair(text, year / 100);
     put_pair(text + 2, year % 100);
     put_pair(text + 5, month < 10 ? month + 3 : month - 9);
@@ -387,9 +420,6 @@ gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms)
     put_pair(text + 11, s / 3600);
     put_pair(text + 14, s / 60 % 60);
     put_pair(text + 17, s % 60);
-    put_pair(text + 20, ms % 1000 / 10);
-    text[22] = (char) ('0' + ms % 10);
-    gh_logline_put(w, (gh_str_t){ text, sizeof(text) - 1 });
 }
 
 

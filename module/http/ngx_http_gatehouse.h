@@ -196,9 +196,10 @@ typedef struct {
     gh_sipkey_t sip; /* secret, of its own tables */
     gh_lock_t cells_lock;
     char line[GH_LOGLINE_MAX]; /* where a decision line is written */
-    ngx_queue_t bound;         /* images bound */
-    ngx_queue_t updates;       /* of sessions, under way */
-    ngx_queue_t streams;       /* requests with a principal, by last look */
+    gh_logline_clock_t line_clock;
+    ngx_queue_t bound;   /* images bound */
+    ngx_queue_t updates; /* of sessions, under way */
+    ngx_queue_t streams; /* requests with a principal, by last look */
     ngx_msec_t streams_check;
     ngx_event_t streams_event;
     ngx_connection_t streams_dummy;
@@ -500,6 +501,33 @@ ngx_http_gatehouse_header_is(ngx_table_elt_t *h,
 }
 
 
+/* The same under a name that is written in the source, in lower case. */
+#define ngx_http_gatehouse_header_called(h, text)                             \
+    ((h)->key.len == sizeof(text) - 1                                         \
+     && ngx_http_gatehouse_header_reads(h, text, sizeof(text) - 1))
+
+static ngx_inline ngx_uint_t
+ngx_http_gatehouse_header_reads(ngx_table_elt_t *h, const char *text,
+                                size_t len)
+{
+    return (h->lowcase_key ? ngx_memcmp(h->lowcase_key, text, len)
+                           : ngx_strncasecmp(h->key.data,
+                                             (u_char *) (uintptr_t) text, len))
+           == 0;
+}
+
+
+/* Whether a value begins with that scheme, in any case (RFC 9110 section
+ * 11.1); almost all write it so. */
+static ngx_inline ngx_uint_t
+ngx_http_gatehouse_bearer(ngx_str_t *value)
+{
+    return value->len >= 6
+           && (ngx_memcmp(value->data, "Bearer", 6) == 0
+               || ngx_strncasecmp(value->data, (u_char *) "bearer", 6) == 0);
+}
+
+
 /* The first header of that name, NULL when there is none. */
 ngx_table_elt_t *ngx_http_gatehouse_header_named(ngx_http_request_t *r,
                                                  ngx_str_t *name);
@@ -529,7 +557,8 @@ ngx_uint_t ngx_http_gatehouse_cookie(ngx_http_request_t *r, ngx_str_t *name,
 /* NGX_OK: one, or several that are equal. */
 ngx_int_t ngx_http_gatehouse_cookie_one(ngx_http_request_t *r, ngx_str_t *name,
                                         ngx_str_t *value);
-/* Takes our own cookies off the request. */
+/* Takes our own cookies off the request; a header that held nothing else is
+ * left empty, for forward to take it out. */
 ngx_int_t ngx_http_gatehouse_cookies_forward(ngx_http_gatehouse_request_t *gr);
 /* API keys verified before, see ..._apikey_known.c */
 typedef struct {

@@ -24,7 +24,8 @@ static ngx_int_t ngx_http_gatehouse_authenticate_method(
 static void ngx_http_gatehouse_credentials(
     ngx_http_request_t *r, ngx_http_gatehouse_loc_conf_t *glcf,
     ngx_http_gatehouse_credentials_t *found);
-static void ngx_http_gatehouse_bearer(ngx_http_gatehouse_credentials_t *c);
+static void ngx_http_gatehouse_take_bearer(
+    ngx_http_gatehouse_credentials_t *c);
 static ngx_int_t ngx_http_gatehouse_authenticate_person(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_authenticate_t *auth);
 static ngx_uint_t ngx_http_gatehouse_has(
@@ -237,24 +238,17 @@ ngx_http_gatehouse_credentials(ngx_http_request_t *r,
 
             /* either field alone is a signature that is not whole */
 
-            if ((h[i].key.len == sizeof("Signature") - 1
-                 || h[i].key.len == sizeof("Signature-Input") - 1)
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "signature-input",
-                                   h[i].key.len)
-                       == 0)
+            if (ngx_http_gatehouse_header_called(&h[i], "signature")
+                || ngx_http_gatehouse_header_called(&h[i], "signature-input"))
             {
                 found->n_signatures++;
                 continue;
             }
 
-            if (h[i].key.len == sizeof("Authorization") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "authorization",
-                                   h[i].key.len)
-                       == 0)
-            {
+            if (ngx_http_gatehouse_header_called(&h[i], "authorization")) {
                 found->authorization = &h[i];
                 found->n_authorization++;
-                ngx_http_gatehouse_bearer(found);
+                ngx_http_gatehouse_take_bearer(found);
             }
         }
     }
@@ -271,17 +265,16 @@ ngx_http_gatehouse_credentials(ngx_http_request_t *r,
 }
 
 
-/* "Bearer" SP token; the scheme in any case (RFC 9110 section 11.1). */
+/* "Bearer" SP token. */
 
 static void
-ngx_http_gatehouse_bearer(ngx_http_gatehouse_credentials_t *c)
+ngx_http_gatehouse_take_bearer(ngx_http_gatehouse_credentials_t *c)
 {
     ngx_str_t *value;
 
     value = &c->authorization->value;
 
-    if (value->len < 6
-        || ngx_strncasecmp(value->data, (u_char *) "bearer", 6) != 0
+    if (!ngx_http_gatehouse_bearer(value)
         || (value->len > 6 && value->data[6] != ' ' && value->data[6] != '\t'))
     {
         return;

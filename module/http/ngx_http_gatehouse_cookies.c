@@ -23,8 +23,6 @@ static ngx_uint_t ngx_http_gatehouse_cookie_own(
     ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t name);
 static ngx_int_t ngx_http_gatehouse_cookie_filter(
     ngx_http_gatehouse_request_t *gr, ngx_table_elt_t *h);
-static ngx_int_t ngx_http_gatehouse_cookie_drop(void *data,
-                                                ngx_table_elt_t *h);
 
 
 /* How many cookies have that name; *value is the first one's. */
@@ -116,8 +114,7 @@ ngx_http_gatehouse_cookie_search(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_gatehouse_cookie_header(ngx_table_elt_t *h)
 {
-    return h->key.len == 6
-           && ngx_strncasecmp(h->key.data, (u_char *) "cookie", 6) == 0;
+    return ngx_http_gatehouse_header_called(h, "cookie");
 }
 
 
@@ -129,11 +126,10 @@ ngx_http_gatehouse_cookie_header(ngx_table_elt_t *h)
 ngx_int_t
 ngx_http_gatehouse_cookies_forward(ngx_http_gatehouse_request_t *gr)
 {
-    ngx_uint_t i, empty;
+    ngx_uint_t i;
     ngx_list_part_t *part;
     ngx_table_elt_t *h;
 
-    empty = 0;
     part = &gr->request->headers_in.headers.part;
 
     for (/* void */; part; part = part->next) {
@@ -141,24 +137,15 @@ ngx_http_gatehouse_cookies_forward(ngx_http_gatehouse_request_t *gr)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_gatehouse_cookie_header(&h[i])) {
-                continue;
-            }
-
-            if (ngx_http_gatehouse_cookie_filter(gr, &h[i]) != NGX_OK) {
+            if (ngx_http_gatehouse_cookie_header(&h[i])
+                && ngx_http_gatehouse_cookie_filter(gr, &h[i]) != NGX_OK)
+            {
                 return NGX_ERROR;
             }
-
-            empty |= (h[i].value.len == 0);
         }
     }
 
-    if (!empty) {
-        return NGX_OK;
-    }
-
-    return ngx_http_gatehouse_headers_drop(
-        gr->request, ngx_http_gatehouse_cookie_drop, NULL);
+    return NGX_OK;
 }
 
 
@@ -214,15 +201,6 @@ ngx_http_gatehouse_cookie_filter(ngx_http_gatehouse_request_t *gr,
     h->value.len = (size_t) (p - start);
 
     return NGX_OK;
-}
-
-
-/* A header that held nothing else goes whole. */
-
-static ngx_int_t
-ngx_http_gatehouse_cookie_drop(void *data, ngx_table_elt_t *h)
-{
-    return ngx_http_gatehouse_cookie_header(h) && h->value.len == 0;
 }
 
 

@@ -92,8 +92,6 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
     f.gr = gr;
     f.glcf = ngx_http_get_module_loc_conf(f.r, ngx_http_gatehouse_module);
 
-    /* may make a new list of headers: before anything points into one */
-
     if (ngx_http_gatehouse_cookies_forward(gr) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -193,7 +191,7 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
     switch (h->key.len) {
 
     case sizeof("traceparent") - 1:
-        if (ngx_strncasecmp(h->key.data, (u_char *) "traceparent", 11) == 0) {
+        if (ngx_http_gatehouse_header_called(h, "traceparent")) {
             return 1;
         }
         break;
@@ -201,7 +199,7 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
     case sizeof("tracestate") - 1:
         /* vendors' state of a trace that is not ours to continue */
         if (!f->gr->trace_continued
-            && ngx_strncasecmp(h->key.data, (u_char *) "tracestate", 10) == 0)
+            && ngx_http_gatehouse_header_called(h, "tracestate"))
         {
             return 1;
         }
@@ -210,28 +208,33 @@ ngx_http_gatehouse_forward_goes(ngx_http_gatehouse_forward_t *f,
     case sizeof("Signature") - 1:
     case sizeof("Signature-Input") - 1:
         if (auth != NULL && auth->signature && !glcf->forward_credentials
-            && ngx_strncasecmp(h->key.data, (u_char *) "signature-input",
-                               h->key.len)
-                   == 0)
+            && (ngx_http_gatehouse_header_called(h, "signature")
+                || ngx_http_gatehouse_header_called(h, "signature-input")))
         {
             return 1;
         }
         break;
 
     case sizeof("Authorization") - 1:
-        if (glcf->forward_token != NGX_HTTP_GATEHOUSE_HANDOVER_NONE
-            && ngx_strncasecmp(h->key.data, (u_char *) "authorization", 13)
-                   == 0)
-        {
+        if (!ngx_http_gatehouse_header_called(h, "authorization")) {
+            break;
+        }
+
+        if (glcf->forward_token != NGX_HTTP_GATEHOUSE_HANDOVER_NONE) {
             /* what the service finds there is from us, or nothing */
             return 1;
         }
 
         if (auth != NULL && auth->n_issuers != 0 && !glcf->forward_credentials
-            && h->value.len >= 6
-            && ngx_strncasecmp(h->value.data, (u_char *) "bearer", 6) == 0
-            && ngx_strncasecmp(h->key.data, (u_char *) "authorization", 13)
-                   == 0)
+            && ngx_http_gatehouse_bearer(&h->value))
+        {
+            return 1;
+        }
+        break;
+
+    case sizeof("Cookie") - 1:
+        /* it held nothing but our own */
+        if (h->value.len == 0 && ngx_http_gatehouse_header_called(h, "cookie"))
         {
             return 1;
         }

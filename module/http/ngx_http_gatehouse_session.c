@@ -91,8 +91,9 @@ session_current(ngx_http_gatehouse_request_t *gr,
                 ngx_http_gatehouse_session_entry_t **out)
 {
     gh_rc_t rc;
-    gh_str_t cookie, record, name;
+    gh_str_t cookie, record;
     uint64_t stamp;
+    ngx_gatehouse_name_t name;
     ngx_http_gatehouse_session_entry_t *entry;
 
     if (ngx_http_gatehouse_session_cookie(gr->request, oidc, &cookie)
@@ -106,10 +107,16 @@ session_current(ngx_http_gatehouse_request_t *gr,
         return NGX_DECLINED;
     }
 
-    name.data = (char *) entry->name;
-    name.len = GH_SESSION_NAME_LEN;
+    name.text.data = (char *) entry->name;
+    name.text.len = GH_SESSION_NAME_LEN;
+    name.hash = entry->record_hash;
 
-    rc = ngx_http_gatehouse_lookup(gr, GH_KIND_SESSION, name, &record, &stamp);
+    gr->record_waiter.handler = ngx_http_gatehouse_wake;
+    gr->record_waiter.data = gr;
+
+    rc = ngx_gatehouse_records_get_hashed(gr->gmcf->records, GH_KIND_SESSION,
+                                          &name, &record, &stamp,
+                                          &gr->record_waiter);
 
     if (rc == GH_ABSENT) {
         ngx_http_gatehouse_session_unlist(entry);

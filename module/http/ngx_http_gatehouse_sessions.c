@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #define SESSIONS_MAX 4096
+#define SESSIONS_HASHED 15 /* characters of a cookie: 90 bits */
 
 
 struct ngx_http_gatehouse_sessions_s {
@@ -32,6 +33,10 @@ ngx_http_gatehouse_sessions_open_now(ngx_http_gatehouse_main_conf_t *gmcf)
 static ngx_http_gatehouse_session_entry_t **
 session_bucket(ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie)
 {
+    /* random, and of nobody's choosing: the tag says so */
+
+    cookie.len = SESSIONS_HASHED;
+
     return &gmcf->sessions->buckets[gh_siphash(&gmcf->sip, cookie)
                                     & gmcf->sessions->mask];
 }
@@ -78,6 +83,7 @@ ngx_http_gatehouse_session_find(ngx_http_gatehouse_main_conf_t *gmcf,
     text.data = name;
     text.len = GH_SESSION_NAME_LEN;
     entry->hash = gh_siphash(&gmcf->shm->sip, text);
+    entry->record_hash = gh_store_name_hash(GH_KIND_SESSION, text);
 
     ngx_http_gatehouse_session_list(entry);
 
@@ -173,6 +179,7 @@ ngx_http_gatehouse_session_copy(
     copy->oidc = entry->oidc;
     copy->stamp = entry->stamp;
     copy->hash = entry->hash;
+    copy->record_hash = entry->record_hash;
     ngx_memcpy(copy->cookie, entry->cookie, GH_SESSION_COOKIE_LEN);
     ngx_memcpy(copy->name, entry->name, GH_SESSION_NAME_LEN);
     ngx_queue_init(&copy->waiters);

@@ -142,17 +142,30 @@ ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                           gh_str_t name, gh_str_t *value, uint64_t *stamp,
                           ngx_gatehouse_waiter_t *waiter)
 {
+    ngx_gatehouse_name_t hashed;
+
+    hashed.text = name;
+    hashed.hash = gh_store_name_hash(kind, name);
+
+    return ngx_gatehouse_records_get_hashed(rec, kind, &hashed, value, stamp,
+                                            waiter);
+}
+
+
+gh_rc_t
+ngx_gatehouse_records_get_hashed(ngx_gatehouse_records_t *rec, gh_kind_t kind,
+                                 const ngx_gatehouse_name_t *name,
+                                 gh_str_t *value, uint64_t *stamp,
+                                 ngx_gatehouse_waiter_t *waiter)
+{
     gh_rc_t rc;
     record_t *r;
-    uint64_t hash;
 
-    hash = gh_store_name_hash(kind, name);
-
-    if (records_none(rec, kind, hash, stamp)) {
+    if (records_none(rec, kind, name->hash, stamp)) {
         return GH_ABSENT;
     }
 
-    r = ngx_gatehouse_record_find(&rec->table, kind, hash, name);
+    r = ngx_gatehouse_record_find(&rec->table, kind, name->hash, name->text);
 
     if (r != NULL && r->state != NGX_GATEHOUSE_RECORD_FETCHING) {
         rc = records_known(rec, r, value, stamp);
@@ -166,7 +179,7 @@ ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
     }
 
     if (r == NULL) {
-        rc = records_fetch(rec, kind, hash, name, &r);
+        rc = records_fetch(rec, kind, name->hash, name->text, &r);
 
         if (rc != GH_AGAIN) {
             return rc == GH_OK ? records_known(rec, r, value, stamp) : rc;

@@ -23,6 +23,13 @@ typedef struct {
 } ngx_gatehouse_records_state_t;
 
 
+/* A record's name and its gh_store_name_hash. */
+typedef struct {
+    gh_str_t text;
+    uint64_t hash;
+} ngx_gatehouse_name_t;
+
+
 /*
  * At most max_records that are there, half as many that are not, and 1 KB a
  * record on average. stale in ms. NULL without memory. Destroy it before
@@ -50,6 +57,13 @@ gh_rc_t ngx_gatehouse_records_get(ngx_gatehouse_records_t *rec, gh_kind_t kind,
                                   gh_str_t name, gh_str_t *value,
                                   uint64_t *stamp,
                                   ngx_gatehouse_waiter_t *waiter);
+
+/* The same for who keeps the name's gh_store_name_hash. */
+gh_rc_t ngx_gatehouse_records_get_hashed(ngx_gatehouse_records_t *rec,
+                                         gh_kind_t kind,
+                                         const ngx_gatehouse_name_t *name,
+                                         gh_str_t *value, uint64_t *stamp,
+                                         ngx_gatehouse_waiter_t *waiter);
 
 /*
  * The same number as long as no key, revocation or suspension can have
