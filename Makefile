@@ -319,9 +319,9 @@ nginx-binary: module
 	    -f objs/Makefile binary
 
 # What t/bench/bench needs beside the module: large policy sets, many tokens,
-# a session
+# a session, signed requests
 
-BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,policy_scale tokens session)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,policy_scale tokens session signed)
 
 -include $(wildcard $(patsubst %.o,%.d,\
     $(call objects,$(wildcard t/bench/*.c))))

@@ -17,7 +17,7 @@ sub connect_to {
 
 
 # The statuses of n requests in turn, kept alive; each of @requests is a path,
-# a space and a header, or a path.
+# a space and a header, or a path, or a reference to a whole request.
 sub ask {
     my ($port, $n, @requests) = @_;
     my $socket = connect_to($port) or return;
@@ -26,8 +26,9 @@ sub ask {
     for my $i (0 .. $n - 1) {
         my ($path, $header) = split / /, $requests[$i % @requests], 2;
         $header = defined $header ? "$header\r\n" : '';
-        syswrite $socket, "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n$header\r\n"
-            or return @status;
+        my $text = "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n$header\r\n";
+        $text = ${ $requests[$i % @requests] } if ref $requests[$i % @requests];
+        syswrite $socket, $text or return @status;
         my ($status) = answer($socket) or return @status;
         push @status, $status;
     }

@@ -13,13 +13,18 @@ our @EXPORT_OK = qw(paths);
 #
 # sent: none, key (declared), issued, slow (no allowance left), unknown,
 #       RS256, ES256 (one token), RS256s, ES256s (thousands, each new to the
-#       cache), session (a person's cookie)
+#       cache), session (a person's cookie), signed-1k, signed-64k (POST
+#       with a body of that size, each with a signature of its own)
 my @PATHS = (
     [ qw(bare bare BARE / none 200), 'bare `proxy_pass`, no module' ],
     [ qw(bare-key bare BARE / key 200), 'bare, sent an API key' ],
     [ qw(bare-rs bare BARE / RS256 200), 'bare, sent an RS256 token' ],
     [ qw(bare-es bare BARE / ES256 200), 'bare, sent an ES256 token' ],
     [ qw(bare-session bare BARE / session 200), 'bare, sent a cookie' ],
+    [ qw(bare-signed-1k bare BARE /signed signed-1k 200),
+      'bare, sent a signed 1 KB body' ],
+    [ qw(bare-signed-64k bare BARE /signed signed-64k 200),
+      'bare, sent a signed 64 KB body' ],
 
     [ qw(public gate GATE /public none 200), 'public location' ],
     [ qw(key-nolog gate GATE /key-nolog key 200),
@@ -34,6 +39,10 @@ my @PATHS = (
     [ qw(session gate GATE /session session 200), 'session in memory' ],
     [ qw(jwt-rs-new gate GATE /jwt-rs RS256s 200), 'JWT RS256, each one new' ],
     [ qw(jwt-es-new gate GATE /jwt-es ES256s 200), 'JWT ES256, each one new' ],
+    [ qw(signed-1k gate GATE /signed signed-1k 200),
+      'signature ES256, 1 KB body' ],
+    [ qw(signed-64k gate GATE /signed signed-64k 200),
+      'signature ES256, 64 KB body' ],
     [ qw(refused-401 gate GATE /key unknown 401),
       'refused: unknown key (401)' ],
     [ qw(refused-403 gate GATE /admin key 403), 'refused: wrong group (403)' ],
@@ -63,7 +72,8 @@ my @PATHS = (
 # bare that is sent the same. { path => bare path }
 my %BARE = (none => 'bare', RS256 => 'bare-rs', RS256s => 'bare-rs',
             ES256 => 'bare-es', ES256s => 'bare-es',
-            session => 'bare-session');
+            session => 'bare-session', 'signed-1k' => 'bare-signed-1k',
+            'signed-64k' => 'bare-signed-64k');
 
 
 # All of them, or the bare ones and those that are named ("key,router").

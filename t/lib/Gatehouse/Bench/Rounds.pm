@@ -24,12 +24,13 @@ sub check_answers {
     for my $path (@paths) {
         my %sends = $site->sends($path);
         my ($header) = @{ $sends{headers} || [] };
-        my $request = $path->{target} . (defined $header ? " $header" : '');
-        $request = first_line($sends{args}[0]) if $sends{script};
+        my @request = $path->{target} . (defined $header ? " $header" : '');
+        @request = first_line($sends{args}[0]) if $sends{script};
+        @request = @{ $sends{once} } if $sends{once};
 
         # the last of them: an allowance of one is used up by then
         my @got = Gatehouse::Bench::Http::ask($site->port($path->{port}), 3,
-                                              $request);
+                                              @request);
         my $status = $got[-1] // 'nothing';
         die "$path->{name} answers $status, not $path->{status}\n"
             if $status ne $path->{status};
@@ -75,7 +76,7 @@ sub measure_once {
     # go on where the last one ended: what was sent then is still known
     my $turn = \$site->{turn}{ $path->{name} };
     push @{ $sends{args} = [ @{ $sends{args} } ] }, $$turn // 0
-        if $sends{script};
+        if $sends{script} && !$sends{once};
 
     my $before = $server->cpu_s;
     my $load = load(core => $site->{other}, clients => $CLIENTS,

@@ -17,6 +17,7 @@ use Gatehouse::Test::Ports;
 
 my $TOKENS   = 6000; # more than a worker remembers (4,096)
 my $QUICK    = 600;  # where it only must be seen to work
+my $SIGNED   = 12_000; # more than a worker lets in within a second
 my $ISSUER   = 'https://tokens.bench.test';
 my $AUDIENCE = 'https://api.bench.test';
 my $PROVIDER = 'https://people.bench.test';
@@ -141,6 +142,11 @@ sub policies {
                         credentials => {
                             api_keys => [ { id => 'bench1',
                                             hash => $hash{key} } ],
+                            signatures => [ {
+                                keyid => 'bench',
+                                algorithm => 'ecdsa-p256-sha256',
+                                public_key => "file:$self->{dir}/ES256.pub",
+                            } ],
                             tokens => [ map { { issuer => $_, claims =>
                                                 { azp => 'bench' } } }
                                         qw(rs es) ] } },
@@ -206,6 +212,7 @@ sub sends {
     my $sent = $path->{sent};
 
     return () if $sent eq 'none';
+    return $self->sends_signed($path) if $sent =~ /^signed-(\d+)k$/;
     if ($sent =~ /^(.*)s$/ && $self->{tokens}{$1}) {
         my $file = "$path->{name}.requests";
         $self->file($file, join '', map {
@@ -218,6 +225,35 @@ sub sends {
     return (headers => [ $self->{token}{$sent}
                          ? "Authorization: Bearer $self->{token}{$sent}"
                          : "X-API-Key: $self->{key}{$sent}" ]);
+}
+
+
+# Signatures are made for each run: none may come twice or be old. Three of
+# them are `once`, whole requests.
+sub sends_signed {
+    my ($self, $path) = @_;
+    my ($kb) = $path->{sent} =~ /(\d+)/;
+    my $body = $self->file("$path->{sent}.body", 'x' x ($kb * 1024));
+    my $n = $SIGNED * ($self->{seconds} || 1);
+    my @signed = `'$self->{build}/bench/signed' '$self->{dir}/ES256.pem' \\
+                  bench $n 127.0.0.1 $path->{target} '$body'`;
+
+    die "no signed requests\n" if @signed != $n;
+    return (script => 't/bench/signed.lua',
+            args => [ $self->file("$path->{sent}.requests",
+                                  join '', @signed[3 .. $#signed]), $body ],
+            once => [ map { whole_request($_, 'x' x ($kb * 1024)) }
+                      @signed[0 .. 2] ]);
+}
+
+
+sub whole_request {
+    my ($line, $body) = @_;
+    my ($path, $headers) = $line =~ /^(\S+) (.*)$/;
+
+    return \join "\r\n", "POST $path HTTP/1.1", 'Host: 127.0.0.1',
+                 'Content-Length: ' . length $body,
+                 split(/\t/, $headers), '', $body;
 }
 
 
@@ -243,7 +279,11 @@ sub start {
     my ($self, @names) = @_;
 
     $self->{servers}{$_} = $self->server($_) for @names;
-    $self->wait_until_ready('GATE_STATUS') if grep { $_ eq 'gate' } @names;
+    if (grep { $_ eq 'gate' } @names) {
+        $self->wait_until_ready('GATE_STATUS');
+        # signatures of the second of its start may have been used before it
+        sleep 2;
+    }
     return $self;
 }
 
