@@ -263,8 +263,8 @@ SKIP: {
     $t->start($LOCATION);
 
     my $load = $t->load('/', key => $alice->key, clients => 16,
-                        seconds => 8);
-    for my $n (1 .. 8) {
+                        seconds => 4);
+    for my $n (1 .. 4) {
         $t->apply_policies("n$n.json" => { plans => { "p$n" => {} } });
     }
 
