@@ -253,13 +253,36 @@ time_is_the_civil_calendar(void **state)
         { INT64_MAX, "gatehouse: undecided" },
     };
 
+    gh_logline_clock_t clock = { 0 };
+
     (void) state;
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         gh_logline_t l = { .at_ms = times[i].at_ms };
 
         assert_text(&l, times[i].text);
+
+        /* and so with what was written of another second, and of this one */
+        l.clock = &clock;
+        assert_text(&l, times[i].text);
+        assert_text(&l, times[i].text);
     }
+}
+
+
+static void
+lines_of_one_second_differ_in_their_milliseconds(void **state)
+{
+    gh_logline_clock_t clock = { 0 };
+    gh_logline_t l = { .at_ms = INT64_C(951782399999), .clock = &clock };
+
+    (void) state;
+
+    assert_text(&l, "2000-02-28T23:59:59.999Z gatehouse: undecided");
+    l.at_ms -= 998;
+    assert_text(&l, "2000-02-28T23:59:59.001Z gatehouse: undecided");
+    l.at_ms += 999;
+    assert_text(&l, "2000-02-29T00:00:00.000Z gatehouse: undecided");
 }
 
 
@@ -598,6 +621,7 @@ main(void)
         cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(a_dry_run_says_what_it_would_have_been),
         cmocka_unit_test(time_is_the_civil_calendar),
+        cmocka_unit_test(lines_of_one_second_differ_in_their_milliseconds),
         cmocka_unit_test(m2_a_value_cannot_begin_a_line_or_a_field),
         cmocka_unit_test(m2_bytes_outside_ascii_cannot_hide_anything),
         cmocka_unit_test(a_long_value_is_cut_and_says_so),
