@@ -107,7 +107,7 @@ ctl_change_write(ctl_t *c, ctl_change_t *change)
     }
 
     c->change = change->line.id;
-    (void) gh_lmdb_sequence(c->db, &c->sequence);
+    ctl_store_sequence(c);
 
     return CTL_DONE;
 }
@@ -133,7 +133,7 @@ next_id(ctl_t *c, uint64_t *id, uint64_t *version)
     }
 
     *version = rc == GH_ABSENT ? 0 : GH_VERSION_ANY;
-    rc = gh_lmdb_each(c->db, GH_KIND_CHANGE, GH_STR(""), look_for_highest, id);
+    rc = ctl_store_each(c, GH_KIND_CHANGE, look_for_highest, id);
     ++*id;
 
     return rc == GH_ABSENT ? GH_OK : rc;
@@ -233,7 +233,7 @@ write_patiently(ctl_t *c, gh_write_t *batch, size_t n, char *why)
 
     (void) sigaction(SIGALRM, &say, NULL);
     (void) alarm(PATIENCE_S);
-    rc = gh_lmdb_write(c->db, batch, n, why, GH_LMDB_WHY);
+    rc = ctl_store_write(c, batch, n, why);
     (void) alarm(0);
 
     return rc;
@@ -324,7 +324,7 @@ ctl_change_each(ctl_t *c, bool (*each)(void *ctx, const gh_change_t *line),
 {
     walk_t w = { .each = each, .ctx = ctx };
 
-    return gh_lmdb_each(c->db, GH_KIND_CHANGE, GH_STR(""), walk, &w);
+    return ctl_store_each(c, GH_KIND_CHANGE, walk, &w);
 }
 
 

@@ -259,7 +259,7 @@ done(ctl_t *c, bool suspended, bool already)
                already ? json_null() : json_integer((json_int_t) c->change)));
 
     if (already) {
-        (void) gh_lmdb_sequence(c->db, &c->sequence);
+        ctl_store_sequence(c);
     }
 
     return ctl_wait(c);

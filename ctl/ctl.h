@@ -11,6 +11,7 @@
 
 #include "gh_image.h"
 #include "gh_lmdb.h"
+#include "gh_redis_client.h"
 #include "gh_policy_build.h"
 #include "setup.h"
 
@@ -83,10 +84,11 @@ struct ctl_s {
 
     ctl_setup_t setup; /* after ctl_setup */
     bool setup_read;
-    gh_lmdb_t *db;        /* after ctl_store_open */
-    const char *who;      /* asks for this, as history has it */
-    gh_secret_t secret;   /* after ctl_store_open with CTL_STORE_SECRET */
-    gh_image_t published; /* after ctl_policies: the set in force */
+    gh_lmdb_t *db;            /* after ctl_store_open, */
+    gh_redis_client_t *redis; /* or this one */
+    const char *who;          /* asks for this, as history has it */
+    gh_secret_t secret;       /* after ctl_store_open with CTL_STORE_SECRET */
+    gh_image_t published;     /* after ctl_policies: the set in force */
     gh_policy_build_t *build;
     gh_str_t compiled; /* after ctl_policies_compile: an image */
     gh_image_t compiled_image;

@@ -60,8 +60,7 @@ ctl_key_list(ctl_t *c)
         l.consumer = gh_str(c->args[0]);
     }
 
-    if (gh_lmdb_each(c->db, GH_KIND_KEY, GH_STR(""), add_issued, &l) != GH_OK)
-    {
+    if (ctl_store_each(c, GH_KIND_KEY, add_issued, &l) != GH_OK) {
         return ctl_fail(c, CTL_UNAVAILABLE, "the store cannot be read");
     }
 

@@ -53,7 +53,7 @@ ctl_key_revoke(ctl_t *c)
 
     if (already) {
         ctl_say(c, "key %s was revoked before\n", c->args[0]);
-        (void) gh_lmdb_sequence(c->db, &c->sequence);
+        ctl_store_sequence(c);
     } else {
         ctl_say(c,
                 "key %s is revoked; every worker refuses it within a "

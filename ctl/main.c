@@ -71,6 +71,7 @@ static void
 clear(ctl_t *c)
 {
     gh_lmdb_close(c->db);
+    gh_redis_client_close(c->redis);
     gh_secret_clear(&c->secret);
     gh_image_file_unmap(&c->published);
 

@@ -5,6 +5,7 @@
 
 #include "setup.h"
 #include "setup_listen.h"
+#include "setup_redis.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,7 @@ ctl_setup_read(ctl_arena_t *arena, const char *path, ctl_setup_t *setup)
     }
 
     read_store(arena, setup);
+    ctl_setup_redis(arena, setup);
     names_end(arena, &setup->upstreams);
     names_end(arena, &setup->issuers);
 

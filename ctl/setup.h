@@ -8,6 +8,7 @@
 #define CTL_SETUP_H
 
 #include "conf.h"
+#include "gh_redis_client.h"
 #include "gh_secret.h"
 
 #define CTL_STATUS_MAX 8
@@ -34,8 +35,11 @@ typedef struct {
     ctl_conf_t conf;
     const char *policies; /* directory; NULL: none */
     const char *store;    /* the words of gatehouse_store */
-    const char *state;    /* its directory; NULL: not an embedded store */
+    const char *state;    /* directory of this node; NULL: unknown store */
     size_t map_bytes;     /* 0: the default */
+    bool shared;          /* the store is in Redis: */
+    gh_redis_place_t redis;
+    const char *redis_password; /* file; NULL: none */
     const char *secrets[GH_SECRET_KEYS_MAX];
     size_t n_secrets;
     const char *user; /* of the workers, as nginx.conf has it; NULL: none */

@@ -5,6 +5,7 @@
  */
 
 #include "store.h"
+#include "store_redis.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECRET_FILE_MAX 4096
@@ -25,7 +25,6 @@ static ctl_exit_t refuse_root(const ctl_t *c);
 static ctl_exit_t become(ctl_t *c, const struct stat *st);
 static const char *user_name(ctl_t *c, uid_t uid);
 static const char *find_who(ctl_t *c);
-static ctl_exit_t read_named_secrets(ctl_t *c);
 static ctl_exit_t read_made_secret(ctl_t *c);
 static ctl_exit_t read_secret(ctl_t *c, const char *path);
 
@@ -37,8 +36,12 @@ ctl_store_open(ctl_t *c, unsigned flags)
     gh_lmdb_options_t o = { .uid = UINT32_MAX, .gid = UINT32_MAX };
     ctl_exit_t rc = ctl_setup(c);
 
+    if (rc == CTL_DONE && c->setup.shared) {
+        return ctl_store_open_redis(c);
+    }
+
     if (rc == CTL_DONE && (flags & CTL_STORE_SECRET) != 0) {
-        rc = read_named_secrets(c);
+        rc = ctl_store_read_secrets(c);
     }
 
     if (rc == CTL_DONE) {
@@ -86,8 +89,14 @@ ctl_store_become_owner(ctl_t *c)
         c->who = find_who(c);
     }
 
+    /* whoever reaches Redis may ask it; root gives up what it need not be */
+
+    if (c->setup.shared && geteuid() != 0) {
+        return CTL_DONE;
+    }
+
     if (geteuid() == st.st_uid) {
-        return st.st_uid == 0 ? refuse_root(c) : CTL_DONE;
+        return st.st_uid == 0 && !c->setup.shared ? refuse_root(c) : CTL_DONE;
     }
 
     if (geteuid() != 0) {
@@ -109,11 +118,17 @@ find_state(ctl_t *c, struct stat *st)
     if (c->setup.state == NULL) {
         return ctl_fail(c, CTL_UNAVAILABLE,
                         "gatehouse_store \"%s\" in %s is not a store this "
-                        "tool can open; it knows lmdb:/DIRECTORY",
+                        "tool can open; it knows lmdb:/DIRECTORY and "
+                        "redis://HOST:PORT",
                         c->setup.store, c->conf_file);
     }
 
     if (stat(c->setup.state, st) == 0) {
+        return CTL_DONE;
+    }
+
+    if (errno == ENOENT && c->setup.shared) {
+        st->st_uid = geteuid(); /* no gateway runs here: nobody to become */
         return CTL_DONE;
     }
 
@@ -189,8 +204,8 @@ find_who(ctl_t *c)
 }
 
 
-static ctl_exit_t
-read_named_secrets(ctl_t *c)
+ctl_exit_t
+ctl_store_read_secrets(ctl_t *c)
 {
     ctl_exit_t rc = CTL_DONE;
 
@@ -263,15 +278,14 @@ ctl_store_read(ctl_t *c, gh_kind_t kind, gh_str_t name, gh_str_t *value,
 {
     char small[2048];
     gh_buf_t out = GH_BUF(small);
-    int64_t now_s = (int64_t) time(NULL);
     size_t need = 0;
-    gh_rc_t rc = gh_lmdb_get(c->db, kind, name, now_s, &out, version, &need);
+    gh_rc_t rc = ctl_store_get(c, kind, name, &out, version, &need);
 
     *value = (gh_str_t){ NULL, 0 };
 
     while (rc == GH_TOO_LONG && need > out.cap) {
         out = (gh_buf_t){ ctl_alloc(&c->arena, need), 0, need };
-        rc = gh_lmdb_get(c->db, kind, name, now_s, &out, version, &need);
+        rc = ctl_store_get(c, kind, name, &out, version, &need);
     }
 
     if (rc == GH_ABSENT) {
@@ -294,9 +308,7 @@ ctl_store_has(const ctl_t *c, gh_kind_t kind, gh_str_t name)
     uint64_t version;
     size_t need;
 
-    return gh_lmdb_get(c->db, kind, name, (int64_t) time(NULL), &out, &version,
-                       &need)
-           != GH_ABSENT;
+    return ctl_store_get(c, kind, name, &out, &version, &need) != GH_ABSENT;
 }
 
 
@@ -309,5 +321,5 @@ ctl_store_failed(const ctl_t *c, gh_kind_t kind, gh_str_t name)
                     "the store's record of %.*s \"%.*s\" is damaged or "
                     "cannot be read; restore %s from a backup",
                     (int) word.len, word.data, (int) name.len, name.data,
-                    c->setup.state);
+                    c->redis != NULL ? "Redis" : c->setup.state);
 }

@@ -31,6 +31,20 @@ ctl_exit_t ctl_store_become_owner(ctl_t *c);
 gh_rc_t ctl_store_read(ctl_t *c, gh_kind_t kind, gh_str_t name,
                        gh_str_t *value, uint64_t *version);
 
+/* As gh_lmdb_each, _names, _get and _write do, in whichever store it is;
+ * names of a store in Redis are of readable records only. */
+gh_rc_t ctl_store_each(ctl_t *c, gh_kind_t kind,
+                       bool (*each)(void *ctx, gh_str_t name, gh_str_t value,
+                                    uint64_t version),
+                       void *ctx);
+gh_rc_t ctl_store_names(ctl_t *c, gh_kind_t kind,
+                        bool (*each)(void *ctx, gh_str_t name), void *ctx);
+gh_rc_t ctl_store_get(const ctl_t *c, gh_kind_t kind, gh_str_t name,
+                      gh_buf_t *out, uint64_t *version, size_t *need);
+gh_rc_t ctl_store_write(ctl_t *c, gh_write_t *batch, size_t n, char *why);
+/* Keeps the last line of the change log in c->sequence. */
+void ctl_store_sequence(ctl_t *c);
+
 /* There is one, readable or not. */
 bool ctl_store_has(const ctl_t *c, gh_kind_t kind, gh_str_t name);
 

@@ -101,7 +101,7 @@ ctl_traffic_reset(ctl_t *c)
                 ctl_weights(c, &split.file));
         ctl_print_json(c, json_pack("{s:s, s:o}", "version", split.name,
                                     "change", json_null()));
-        (void) gh_lmdb_sequence(c->db, &c->sequence);
+        ctl_store_sequence(c);
         return ctl_wait(c);
     }
 

@@ -185,9 +185,7 @@ show_left(ctl_t *c, const gh_image_t *im, json_t *list, size_t *shown)
     left_t left = { .c = c };
     ctl_exit_t rc = CTL_DONE;
 
-    if (gh_lmdb_each(c->db, GH_KIND_TRAFFIC, GH_STR(""), keep_name, &left)
-        != GH_OK)
-    {
+    if (ctl_store_each(c, GH_KIND_TRAFFIC, keep_name, &left) != GH_OK) {
         return ctl_fail(c, CTL_UNAVAILABLE, "the store cannot be read");
     }
 

@@ -78,7 +78,7 @@ my $redis = Gatehouse::Test::Redis->new(
         'tls-ca-cert-file ' . $ca->ca, 'tls-auth-clients optional',
         'user default on >nobody-knows ~* &* +@all',
         'user gatehouse on >"open sesame" ~gh:* &gh:* -@all +auth +select '
-        . '+multi +exec +evalsha +script|load +get +set +hmget +hget +hset '
+        . '+multi +exec +watch +unwatch +evalsha +script|load +get +set +hmget +hget +hset '
         . '+del +type +expire +persist +ttl +time +xadd +xrange +xrevrange '
         . '+publish +subscribe +scan',
     ],
@@ -118,7 +118,9 @@ my %good = (server => "rediss://localhost:$tls_port", username => 'gatehouse',
             password => "file:$dir/password",
             ssl_trusted_certificate => $ca->ca);
 
-is(stands(gate(%good)), 'there', 'a user of few rights, over TLS');
+my $gate = gate(%good);
+is(stands($gate), 'there', 'a user of few rights, over TLS');
+is(($gate->tool('key', 'list'))[0], 0, 'the tool goes the same way');
 is(stands(gate(%good, server => "rediss://127.0.0.1:$tls_port",
                ssl_name => 'localhost')), 'there',
    'an address, and the name of its certificate');
@@ -139,8 +141,14 @@ chmod 0600, "$dir/wrong";
 like(stands(gate(%plain, username => 'gatehouse',
                  password => "file:$dir/wrong")),
      qr/refuses the user or the password/, 'with the wrong one');
-is(stands(gate(server => 'redis://unix:' . $redis->socket,
-               username => 'gatehouse', password => "file:$dir/password")),
-   'there', 'over a socket');
+$gate = gate(server => 'redis://unix:' . $redis->socket,
+             username => 'gatehouse', password => "file:$dir/password");
+is(stands($gate), 'there', 'over a socket');
+is(($gate->tool('key', 'list'))[0], 0, 'the tool too');
+
+$gate = gate(%good, server => "rediss://127.0.0.1:$tls_port");
+my ($status, undef, $err) = $gate->tool('key', 'list');
+is($status, 3, 'it trusts no other name');
+like($err, qr/is not whom its certificate must name/, 'and says so');
 
 done_testing;

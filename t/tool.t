@@ -90,10 +90,14 @@ $t->file('broken.conf', "http {\n  server {\n");
 ($status, undef, $err) = run_tool('-p', $t->dir, '-c', 'broken.conf', 'status');
 is($status, 3, 'a broken one, too');
 like($err, qr{broken.conf:3: a block is not closed}, '... with file and line');
+$t->file('other.conf', 'http { gatehouse_store sqlite:/x; }');
+($status, undef, $err) = run_tool('-c', "$t->{dir}/other.conf", 'key', 'list');
+is($status, 3, 'a store of another kind is said');
+like($err, qr/"sqlite:.*it knows lmdb:.*redis:/, '... and which it knows');
 $t->file('redis.conf', 'http { gatehouse_store redis://127.0.0.1:1; }');
 ($status, undef, $err) = run_tool('-c', "$t->{dir}/redis.conf", 'key', 'list');
-is($status, 3, 'a store of another kind is said');
-like($err, qr/"redis:.*it knows lmdb:/, '... and which it knows');
+is($status, 3, 'Redis without a root key is refused');
+like($err, qr/needs a root key: name it with gatehouse_secret/, '... so');
 
 # ---- check -----------------------------------------------------------------------
 

@@ -25,8 +25,11 @@ static gh_rc_t seal(const gh_redis_t *r, const gh_write_t *w, gh_str_t key,
 static size_t write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
                          gh_str_t *args);
 static gh_str_t number(uint64_t n, char room[24]);
-static gh_rc_t add_logged(const gh_redis_t *r, const gh_write_t *w,
-                          uint64_t since, gh_redis_bytes_t *out);
+static gh_rc_t add_one(const gh_redis_t *r, const gh_write_t *w,
+                       uint64_t since, gh_redis_bytes_t *out);
+static gh_rc_t add_line(const gh_redis_t *r, const gh_write_t *w,
+                        uint64_t since, gh_redis_bytes_t *out);
+static gh_rc_t add_word(gh_redis_bytes_t *out, gh_str_t word);
 static gh_rc_t add(gh_redis_bytes_t *b, const gh_str_t *args, size_t n);
 static void add_script(const gh_redis_t *r, gh_redis_script_t script,
                        gh_str_t key, gh_str_t *args);
@@ -192,6 +195,56 @@ gh_rc_t
 gh_redis_write_command(const gh_redis_t *r, const gh_write_t *w,
                        uint64_t since, gh_redis_bytes_t *out)
 {
+    gh_rc_t rc = GH_OK;
+
+    memset(out, 0, sizeof(*out));
+
+    if (w->log) {
+        rc = add_word(out, GH_STR("MULTI"));
+    }
+
+    if (rc == GH_OK) {
+        rc = add_one(r, w, since, out);
+    }
+
+    if (rc == GH_OK && w->log) {
+        rc = add_word(out, GH_STR("EXEC"));
+    }
+
+    return rc;
+}
+
+
+gh_rc_t
+gh_redis_batch_command(const gh_redis_t *r, const gh_write_t *w, size_t n,
+                       gh_redis_bytes_t *out)
+{
+    gh_rc_t rc;
+
+    memset(out, 0, sizeof(*out));
+    rc = add_word(out, GH_STR("MULTI"));
+
+    for (size_t i = 0; i < n && rc == GH_OK; i++) {
+        rc = add_one(r, &w[i], NUMBER_MAX, out);
+    }
+
+    return rc == GH_OK ? add_word(out, GH_STR("EXEC")) : rc;
+}
+
+
+static gh_rc_t
+add_word(gh_redis_bytes_t *out, gh_str_t word)
+{
+    return add(out, &word, 1);
+}
+
+
+/* A line that is there without its write does no harm: it comes first. */
+
+static gh_rc_t
+add_one(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
+        gh_redis_bytes_t *out)
+{
     char room[GH_REDIS_KEY_MAX], numbers[72];
     gh_buf_t key = GH_BUF(room), sealed = { NULL, 0, 0 };
     gh_str_t args[8];
@@ -205,7 +258,6 @@ gh_redis_write_command(const gh_redis_t *r, const gh_write_t *w,
         [GH_WRITE_TAKE] = GH_REDIS_TAKE,
     };
 
-    memset(out, 0, sizeof(*out));
     (void) gh_redis_key(w->kind, w->name, &key);
 
     if (w->type == GH_WRITE_PUT || w->type == GH_WRITE_CLAIM) {
@@ -216,16 +268,16 @@ gh_redis_write_command(const gh_redis_t *r, const gh_write_t *w,
     n = 4 + write_args(w, gh_buf_str(&sealed), numbers, &args[4]);
 
     if (rc == GH_OK && w->log) {
-        rc = add_logged(r, w, since, out);
+        rc = add_line(r, w, since, out);
     }
 
     if (rc == GH_OK) {
         rc = add(out, args, n);
     }
 
-    if (rc == GH_OK && w->log) {
-        args[0] = GH_STR("EXEC");
-        rc = add(out, args, 1);
+    if (rc != GH_OK) {
+        free(out->data);
+        memset(out, 0, sizeof(*out));
     }
 
     free(sealed.data);
@@ -271,22 +323,12 @@ write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
 }
 
 
-/* A line that is there without its write does no harm: it comes first. */
-
 static gh_rc_t
-add_logged(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
-           gh_redis_bytes_t *out)
+add_line(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
+         gh_redis_bytes_t *out)
 {
     char from[24], count[24], kept[24], line[40];
     gh_str_t args[9];
-    gh_rc_t rc;
-
-    args[0] = GH_STR("MULTI");
-    rc = add(out, args, 1);
-
-    if (rc != GH_OK) {
-        return rc;
-    }
 
     (void) snprintf(line, sizeof(line), "%d:%016" PRIx64, (int) w->kind,
                     gh_store_name_hash(w->kind, w->name));

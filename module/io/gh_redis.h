@@ -95,6 +95,14 @@ gh_rc_t gh_redis_changes_command(const gh_redis_t *r, uint64_t since,
 gh_rc_t gh_redis_write_command(const gh_redis_t *r, const gh_write_t *w,
                                uint64_t since, gh_redis_bytes_t *out);
 
+/*
+ * All of them in one MULTI; versions are not looked at: who wants that has
+ * told Redis to WATCH. The last of its replies holds one for each write,
+ * behind one for its line if it is logged.
+ */
+gh_rc_t gh_redis_batch_command(const gh_redis_t *r, const gh_write_t *w,
+                               size_t n, gh_redis_bytes_t *out);
+
 /* GH_REDIS_DONE: not an error. *code: its first word if it is known. */
 gh_redis_verdict_t gh_redis_error(const redisReply *reply, gh_str_t *code);
 /* In an operator's words. */
@@ -111,6 +119,9 @@ gh_redis_verdict_t gh_redis_queued_judge(const redisReply *reply,
  */
 gh_redis_verdict_t gh_redis_write_judge(const redisReply *reply, gh_write_t *w,
                                         gh_redis_changes_t *changes);
+/* What a write's script itself answers. */
+gh_redis_verdict_t gh_redis_script_judge(const redisReply *reply,
+                                         gh_write_t *w);
 gh_redis_verdict_t gh_redis_changes_judge(const redisReply *reply,
                                           gh_redis_changes_t *changes);
 /*
@@ -121,6 +132,13 @@ gh_redis_verdict_t gh_redis_get_judge(const gh_redis_t *r,
                                       const redisReply *reply, gh_kind_t kind,
                                       gh_str_t name, gh_redis_record_t *record,
                                       gh_rc_t *rc);
+
+/* The same for a key that was come by: record->name says whose it is. */
+gh_redis_verdict_t gh_redis_found_judge(const gh_redis_t *r,
+                                        const redisReply *reply,
+                                        gh_kind_t kind, gh_str_t key,
+                                        gh_redis_record_t *record,
+                                        gh_rc_t *rc);
 
 /* "sequence:..." of a message; false: not ours. */
 bool gh_redis_message_sequence(gh_str_t text, uint64_t *sequence);

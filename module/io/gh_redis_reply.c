@@ -14,7 +14,6 @@
 
 static gh_str_t text_of(const redisReply *reply);
 static bool number_of(const redisReply *reply, uint64_t *n);
-static gh_redis_verdict_t script_judge(const redisReply *reply, gh_write_t *w);
 static bool line_parse(gh_str_t text, gh_store_change_t *line);
 static gh_rc_t open_record(const gh_redis_t *r, gh_str_t sealed, gh_str_t key,
                            gh_redis_record_t *record);
@@ -172,7 +171,7 @@ gh_redis_write_judge(const redisReply *reply, gh_write_t *w,
     }
 
     if (!w->log) {
-        return script_judge(reply, w);
+        return gh_redis_script_judge(reply, w);
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
@@ -181,13 +180,14 @@ gh_redis_write_judge(const redisReply *reply, gh_write_t *w,
 
     verdict = gh_redis_changes_judge(reply->element[0], changes);
 
-    return verdict == GH_REDIS_DONE ? script_judge(reply->element[1], w)
-                                    : verdict;
+    return verdict == GH_REDIS_DONE
+               ? gh_redis_script_judge(reply->element[1], w)
+               : verdict;
 }
 
 
-static gh_redis_verdict_t
-script_judge(const redisReply *reply, gh_write_t *w)
+gh_redis_verdict_t
+gh_redis_script_judge(const redisReply *reply, gh_write_t *w)
 {
     gh_str_t code;
     gh_redis_verdict_t verdict = gh_redis_error(reply, &code);
@@ -303,6 +303,30 @@ gh_redis_get_judge(const gh_redis_t *r, const redisReply *reply,
 {
     char room[GH_REDIS_KEY_MAX];
     gh_buf_t key = GH_BUF(room);
+    gh_redis_verdict_t verdict;
+
+    (void) gh_redis_key(kind, name, &key);
+    verdict =
+        gh_redis_found_judge(r, reply, kind, gh_buf_str(&key), record, rc);
+
+    if (verdict == GH_REDIS_DONE && *rc == GH_OK && kind != GH_KIND_QUOTA
+        && !gh_str_eq(record->name, name))
+    {
+        OPENSSL_cleanse(record->value, record->len);
+        free(record->value);
+        record->value = NULL;
+        *rc = GH_INVALID;
+    }
+
+    return verdict;
+}
+
+
+gh_redis_verdict_t
+gh_redis_found_judge(const gh_redis_t *r, const redisReply *reply,
+                     gh_kind_t kind, gh_str_t key, gh_redis_record_t *record,
+                     gh_rc_t *rc)
+{
     uint64_t expires;
     gh_str_t code;
     gh_redis_verdict_t verdict = gh_redis_error(reply, &code);
@@ -334,7 +358,6 @@ gh_redis_get_judge(const gh_redis_t *r, const redisReply *reply,
     }
 
     record->expires_at_s = (int64_t) expires;
-    (void) gh_redis_key(kind, name, &key);
 
     if (kind == GH_KIND_QUOTA) {
         gh_str_t text = text_of(reply->element[1]);
@@ -350,14 +373,7 @@ gh_redis_get_judge(const gh_redis_t *r, const redisReply *reply,
         return GH_REDIS_DONE;
     }
 
-    *rc = open_record(r, text_of(reply->element[1]), gh_buf_str(&key), record);
-
-    if (*rc == GH_OK && name.len > 0 && !gh_str_eq(record->name, name)) {
-        OPENSSL_cleanse(record->value, record->len);
-        free(record->value);
-        record->value = NULL;
-        *rc = GH_INVALID;
-    }
+    *rc = open_record(r, text_of(reply->element[1]), key, record);
 
     return GH_REDIS_DONE;
 }

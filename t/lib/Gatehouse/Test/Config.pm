@@ -16,10 +16,36 @@ my %STORE = (
 
 # The words for gatehouse_store, %%DIR%% in them.
 sub store_words {
+    my ($t) = @_;
     my $name = $ENV{GH_TEST_STORE} || 'lmdb';
+    return redis_words($t) if $name eq 'redis';
     return $STORE{$name}
         // die "no store \"$name\" to test with; there are: "
-               . join(' ', sort keys %STORE) . "\n";
+               . join(' ', 'redis', sort keys %STORE) . "\n";
+}
+
+
+# A Redis of this gateway's own.
+sub redis_words {
+    my ($t) = @_;
+    require Gatehouse::Test::Redis;
+    $t->{redis} //= Gatehouse::Test::Redis->new(aof => 1);
+    return $t->{redis}->words(timeout => '5s');
+}
+
+
+# Redis wants a root key in a file: one, if the story names none.
+sub redis_secret {
+    my ($t) = @_;
+    open my $fh, '<', "$t->{dir}/http.conf" or return '';
+    return '' if do { local $/; <$fh> } =~ /\bgatehouse_secret\b/;
+
+    my $file = "$t->{dir}/test-root.key";
+    if (!-e $file) {
+        write_file($file, 'c3' x 32);
+        chmod 0600, $file;
+    }
+    return "gatehouse_secret file:$file;\n";
 }
 
 
@@ -95,7 +121,8 @@ sub http_part {
         $text .= "gatehouse_policies $dir/policies;\n";
     }
     if ($t->has_directive('gatehouse_store') && $t->{store}) {
-        my $store = $t->{store} eq '1' ? store_words() : $t->{store};
+        my $store = $t->{store} eq '1' ? store_words($t) : $t->{store};
+        $text .= redis_secret($t) if $store =~ /^redis/;
         $text .= 'gatehouse_store ' . ($store =~ s/%%DIR%%/$dir/gr) . ";\n";
     }
     if ($t->has_directive('gatehouse_log_json') && $t->{decisions}) {

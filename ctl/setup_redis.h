@@ -1,0 +1,15 @@
+/*
+ * Where Redis is, if gatehouse_store names one.
+ */
+
+#ifndef CTL_SETUP_REDIS_H
+#define CTL_SETUP_REDIS_H
+
+#include "setup.h"
+
+
+/* From setup->store and the gatehouse_redis blocks. */
+void ctl_setup_redis(ctl_arena_t *arena, ctl_setup_t *setup);
+
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * One store or the other: what a command asks goes to LMDB or to Redis. The
+ * password of Redis is read, like the root key, as whoever started the tool.
+ */
+
+#include "store.h"
+#include "store_redis.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PASSWORD_MAX 4096
+
+
+typedef struct {
+    bool (*each)(void *ctx, gh_str_t name);
+    void *ctx;
+} names_t;
+
+
+static ctl_exit_t read_password(ctl_t *c, char *text);
+static bool name_only(void *ctx, gh_str_t name, gh_str_t value,
+                      uint64_t version);
+
+
+ctl_exit_t
+ctl_store_open_redis(ctl_t *c)
+{
+    char why[GH_LMDB_WHY] = "no memory", password[PASSWORD_MAX];
+    gh_redis_place_t place = c->setup.redis;
+    ctl_exit_t rc = ctl_store_read_secrets(c);
+    gh_rc_t opened;
+
+    if (rc == CTL_DONE && c->setup.n_secrets == 0) {
+        rc = ctl_fail(c, CTL_UNAVAILABLE,
+                      "a store in Redis needs a root key: name it with "
+                      "gatehouse_secret in %s",
+                      c->conf_file);
+    }
+
+    if (rc == CTL_DONE && c->setup.redis_password != NULL) {
+        rc = read_password(c, password);
+        place.password = password;
+    }
+
+    /* certificates are read by whoever owns them, before */
+
+    if (rc == CTL_DONE) {
+        opened = gh_redis_client_open(&place, &c->secret, &c->redis, why);
+        OPENSSL_cleanse(password, sizeof(password));
+
+        if (opened != GH_OK) {
+            rc = ctl_fail(c, CTL_UNAVAILABLE, "the store cannot be opened: %s",
+                          why);
+        }
+    }
+
+    return rc == CTL_DONE ? ctl_store_become_owner(c) : rc;
+}
+
+
+static ctl_exit_t
+read_password(ctl_t *c, char *text)
+{
+    int fd = open(c->setup.redis_password, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t n = fd == -1 ? -1 : read(fd, text, PASSWORD_MAX - 1);
+
+    if (n < 0) {
+        ctl_exit_t failed =
+            ctl_fail(c, CTL_UNAVAILABLE,
+                     "the password of Redis in %s cannot be read: %s",
+                     c->setup.redis_password, strerror(errno));
+        if (fd != -1) {
+            (void) close(fd);
+        }
+        return failed;
+    }
+
+    (void) close(fd);
+
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+        n--;
+    }
+
+    text[n] = '\0';
+
+    return CTL_DONE;
+}
+
+
+gh_rc_t
+ctl_store_get(const ctl_t *c, gh_kind_t kind, gh_str_t name, gh_buf_t *out,
+              uint64_t *version, size_t *need)
+{
+    if (c->redis != NULL) {
+        return gh_redis_client_get(c->redis, kind, name, out, version, need);
+    }
+
+    return gh_lmdb_get(c->db, kind, name, (int64_t) time(NULL), out, version,
+                       need);
+}
+
+
+gh_rc_t
+ctl_store_write(ctl_t *c, gh_write_t *batch, size_t n, char *why)
+{
+    return c->redis != NULL ? gh_redis_client_write(c->redis, batch, n, why)
+                            : gh_lmdb_write(c->db, batch, n, why, GH_LMDB_WHY);
+}
+
+
+gh_rc_t
+ctl_store_each(ctl_t *c, gh_kind_t kind,
+               bool (*each)(void *ctx, gh_str_t name, gh_str_t value,
+                            uint64_t version),
+               void *ctx)
+{
+    return c->redis != NULL ? gh_redis_client_each(c->redis, kind, each, ctx)
+                            : gh_lmdb_each(c->db, kind, GH_STR(""), each, ctx);
+}
+
+
+gh_rc_t
+ctl_store_names(ctl_t *c, gh_kind_t kind,
+                bool (*each)(void *ctx, gh_str_t name), void *ctx)
+{
+    names_t names = { each, ctx };
+
+    return c->redis != NULL
+               ? gh_redis_client_each(c->redis, kind, name_only, &names)
+               : gh_lmdb_names(c->db, kind, each, ctx);
+}
+
+
+static bool
+name_only(void *ctx, gh_str_t name, gh_str_t value, uint64_t version)
+{
+    const names_t *names = ctx;
+
+    (void) value;
+    (void) version;
+
+    return names->each(names->ctx, name);
+}
+
+
+void
+ctl_store_sequence(ctl_t *c)
+{
+    if (c->redis != NULL) {
+        (void) gh_redis_client_sequence(c->redis, &c->sequence);
+    } else {
+        (void) gh_lmdb_sequence(c->db, &c->sequence);
+    }
+}
