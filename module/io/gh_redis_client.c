@@ -19,7 +19,7 @@
 static BIO *connect_to(const gh_redis_place_t *place, SSL_CTX **tls,
                        char *why);
 static BIO *connect_socket(const char *path);
-static BIO *connect_tls(const gh_redis_place_t *place, const char *address,
+static BIO *connect_tls(const gh_redis_place_t *place, char *address,
                         SSL_CTX **tls, char *why);
 static gh_rc_t greet(gh_redis_client_t *c, const gh_redis_place_t *place,
                      char *why);
@@ -140,15 +140,18 @@ connect_socket(const char *path)
 
 
 static BIO *
-connect_tls(const gh_redis_place_t *place, const char *address, SSL_CTX **tls,
+connect_tls(const gh_redis_place_t *place, char *address, SSL_CTX **tls,
             char *why)
 {
+    char name[256]; /* OpenSSL's macros want one that is not const */
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     SSL *ssl = NULL;
     BIO *bio = NULL;
     bool good = ctx != NULL;
 
     *tls = ctx;
+    (void) snprintf(name, sizeof(name), "%s",
+                    place->ssl_name == NULL ? "" : place->ssl_name);
 
     good = good && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1
            && (place->ca != NULL
@@ -170,8 +173,8 @@ connect_tls(const gh_redis_place_t *place, const char *address, SSL_CTX **tls,
     }
 
     good = good && BIO_set_conn_hostname(bio, address) == 1
-           && SSL_set1_host(ssl, place->ssl_name) == 1
-           && SSL_set_tlsext_host_name(ssl, place->ssl_name) == 1;
+           && SSL_set1_host(ssl, name) == 1
+           && SSL_set_tlsext_host_name(ssl, name) == 1;
 
     if (good && BIO_do_connect(bio) == 1) {
         return bio;

@@ -108,10 +108,60 @@ static void
 another_kind_of_store_has_no_directory(void **state)
 {
     const ctl_setup_t *s =
-        setup(*state, "http { gatehouse_store redis://a:1; }");
+        setup(*state, "http { gatehouse_store sqlite:/a; }");
 
     assert_null(s->state);
-    assert_string_equal(s->store, "redis://a:1");
+    assert_false(s->shared);
+    assert_string_equal(s->store, "sqlite:/a");
+}
+
+
+static void
+an_address_of_redis_is_taken_apart(void **state)
+{
+    const ctl_setup_t *s =
+        setup(*state, "http { gatehouse_store "
+                      "rediss://[::1]:7/3?timeout=1s&state=/srv/gh; }");
+
+    assert_true(s->shared);
+    assert_true(s->redis.tls);
+    assert_string_equal(s->redis.host, "[::1]");
+    assert_string_equal(s->redis.port, "7");
+    assert_int_equal(s->redis.database, 3);
+    assert_string_equal(s->state, "/srv/gh");
+}
+
+
+static void
+a_block_of_redis_is_found_by_its_name(void **state)
+{
+    const ctl_setup_t *s =
+        setup(*state, "http {"
+                      "  gatehouse_redis other { server other; }"
+                      "  gatehouse_redis mine {"
+                      "    server redis://unix:/run/redis.sock; database 2;"
+                      "    username gate; password file:/etc/secret; }"
+                      "  gatehouse_store redis=mine; }");
+
+    assert_true(s->shared);
+    assert_false(s->redis.tls);
+    assert_null(s->redis.host);
+    assert_string_equal(s->redis.path, "/run/redis.sock");
+    assert_string_equal(s->redis.username, "gate");
+    assert_string_equal(s->redis_password, "/etc/secret");
+    assert_int_equal(s->redis.database, 2);
+    assert_string_equal(s->state, GH_STATE_DIR);
+}
+
+
+static void
+a_host_alone_has_the_usual_port(void **state)
+{
+    const ctl_setup_t *s =
+        setup(*state, "http { gatehouse_store redis://redis.example; }");
+
+    assert_string_equal(s->redis.host, "redis.example");
+    assert_string_equal(s->redis.port, "6379");
 }
 
 
@@ -253,6 +303,9 @@ main(void)
         STORY(policies_store_and_root_keys_are_found),
         STORY(the_store_of_the_test_backend_is_the_one_behind_it),
         STORY(another_kind_of_store_has_no_directory),
+        STORY(an_address_of_redis_is_taken_apart),
+        STORY(a_block_of_redis_is_found_by_its_name),
+        STORY(a_host_alone_has_the_usual_port),
         STORY(names_of_upstreams_and_issuers_are_known),
         STORY(many_names_are_cut_in_messages_only),
         STORY(the_status_is_asked_where_it_listens),

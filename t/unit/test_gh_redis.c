@@ -1,0 +1,172 @@
+/*
+ * What Redis answers, as the store takes it: replies are given as bytes.
+ */
+
+#include "gh_test.h"
+
+#include "gh_redis.h"
+
+
+static redisReply *
+reply_of(redisReader *reader, const char *bytes, size_t len)
+{
+    void *reply = NULL;
+
+    assert_int_equal(redisReaderFeed(reader, bytes, len), REDIS_OK);
+
+    return redisReaderGetReply(reader, &reply) == REDIS_OK ? reply : NULL;
+}
+
+
+static gh_redis_verdict_t
+judged(gh_write_t *w, const char *bytes)
+{
+    static gh_redis_changes_t changes;
+    redisReader *reader = gh_redis_reader_create();
+    redisReply *reply = reply_of(reader, bytes, strlen(bytes));
+    gh_redis_verdict_t verdict = gh_redis_write_judge(reply, w, &changes);
+
+    freeReplyObject(reply);
+    redisReaderFree(reader);
+
+    return verdict;
+}
+
+
+static void
+a_write_is_what_its_script_says(void **state)
+{
+    gh_write_t w = { .type = GH_WRITE_PUT };
+
+    (void) state;
+
+    assert_int_equal(judged(&w, "*2\r\n$2\r\nok\r\n$2\r\n17\r\n"),
+                     GH_REDIS_DONE);
+    assert_int_equal(w.rc, GH_OK);
+    assert_int_equal(w.version, 17);
+
+    assert_int_equal(judged(&w, "*2\r\n$8\r\nconflict\r\n$1\r\n3\r\n"),
+                     GH_REDIS_DONE);
+    assert_int_equal(w.rc, GH_CONFLICT);
+    assert_int_equal(w.version, 3);
+}
+
+
+static void
+a_reply_of_another_shape_is_a_doubt(void **state)
+{
+    static const char *const replies[] = {
+        "+OK\r\n",
+        "$-1\r\n",
+        ":1\r\n",
+        "*0\r\n",
+        "*2\r\n$2\r\nok\r\n$1\r\nx\r\n",
+        "*2\r\n$2\r\nok\r\n:17\r\n",
+        "*2\r\n$5\r\nmaybe\r\n$1\r\n1\r\n",
+        "*3\r\n$2\r\nok\r\n$1\r\n1\r\n$1\r\n1\r\n",
+        "*2\r\n*1\r\n+x\r\n$1\r\n1\r\n",
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        gh_write_t w = { .type = GH_WRITE_PUT };
+        gh_write_t logged = { .type = GH_WRITE_PUT, .log = true };
+
+        assert_int_equal(judged(&w, replies[i]), GH_REDIS_DOUBT);
+        assert_int_equal(judged(&logged, replies[i]), GH_REDIS_DOUBT);
+    }
+}
+
+
+static void
+more_is_never_granted_than_was_asked(void **state)
+{
+    gh_write_t w = { .type = GH_WRITE_TAKE, .n = 5 };
+
+    (void) state;
+
+    assert_int_equal(
+        judged(&w, "*4\r\n$2\r\nok\r\n$1\r\n1\r\n$1\r\n6\r\n$1\r\n0\r\n"),
+        GH_REDIS_DOUBT);
+    assert_int_equal(
+        judged(&w, "*4\r\n$2\r\nok\r\n$1\r\n1\r\n$1\r\n5\r\n$1\r\n0\r\n"),
+        GH_REDIS_DONE);
+}
+
+
+static void
+no_error_counts_as_done(void **state)
+{
+    static const struct {
+        const char *text;
+        gh_redis_verdict_t verdict;
+    } errors[] = {
+        { "-NOSCRIPT No matching script.\r\n", GH_REDIS_NOSCRIPT },
+        { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
+        { "-READONLY You can't write\r\n", GH_REDIS_READONLY },
+        { "-MISCONF Redis is configured\r\n", GH_REDIS_READONLY },
+        { "-NOAUTH Authentication required.\r\n", GH_REDIS_REFUSED },
+        { "-OOM command not allowed\r\n", GH_REDIS_FULL },
+        { "-ERR Error running script: -OOM command\r\n", GH_REDIS_FULL },
+        { "-WRONGTYPE Operation\r\n", GH_REDIS_DAMAGED },
+        { "-MOVED 1 127.0.0.1:1\r\n", GH_REDIS_REFUSED },
+        { "-EXECABORT Transaction discarded\r\n", GH_REDIS_REFUSED },
+        { "-ERR\r\n", GH_REDIS_REFUSED },
+        { "-\r\n", GH_REDIS_REFUSED },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        gh_write_t w = { .type = GH_WRITE_PUT, .log = true };
+
+        assert_int_equal(judged(&w, errors[i].text), errors[i].verdict);
+    }
+}
+
+
+static void
+an_array_without_end_is_no_reply(void **state)
+{
+    redisReader *reader = gh_redis_reader_create();
+    const char *bytes = "*2000000\r\n";
+    void *reply = NULL;
+
+    (void) state;
+
+    assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_ERR);
+    redisReaderFree(reader);
+}
+
+
+static void
+a_name_is_hashed_within_its_kind(void **state)
+{
+    char room[GH_REDIS_KEY_MAX];
+    gh_buf_t key = GH_BUF(room);
+
+    (void) state;
+
+    assert_int_equal(gh_redis_key(GH_KIND_KEY, GH_STR("alice"), &key), GH_OK);
+    assert_int_equal(key.len, strlen("gh:{key:}") + 32);
+    assert_memory_equal(key.data, "gh:{key:2bd806c97f0e00af1a1fc3328fa763a9}",
+                        key.len);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_write_is_what_its_script_says),
+        cmocka_unit_test(a_reply_of_another_shape_is_a_doubt),
+        cmocka_unit_test(more_is_never_granted_than_was_asked),
+        cmocka_unit_test(no_error_counts_as_done),
+        cmocka_unit_test(an_array_without_end_is_no_reply),
+        cmocka_unit_test(a_name_is_hashed_within_its_kind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
