@@ -241,6 +241,10 @@ redis_arguments(ngx_conf_t *cf, ngx_str_t args, ngx_gatehouse_redis_conf_t *rc)
     u_char *p, *q, *last;
     ngx_str_t name, value;
 
+    if (args.len == 0) {
+        return NGX_CONF_OK;
+    }
+
     last = args.data + args.len;
 
     for (p = args.data; p < last; p = q + 1) {
