@@ -226,6 +226,8 @@ sub here {
     $text =~ s{(ssl_certificate_key\s+)\S+;}{$1$cert->[1];}g;
     $text =~ s{(listen\s+)(?:([\d.]+):)?(\d+)}
               {$1 . ($2 ? "$2:" : '') . $t->port("docs $3")}ge;
+    $text =~ s{\bredis\.example\.com\b}{127.0.0.1}g;
+    $text =~ s{/etc/gatehouse/pages}{$dir}g;
     $text =~ s{((?:file:)?)(/etc/(?:gatehouse|nginx|ssl)/(?!mime)[^\s;"]+)}
               {$1 . made($2)}ge;
     return $text;
@@ -237,9 +239,11 @@ sub made {
 
     return $made{$path} //= do {
         my $name = $path =~ s{/}{_}gr;
-        my $text = $path =~ /\.(?:pem|crt)$/
+        my $text = $path =~ m{/secrets/.*\.pem$} ? key('cat')
+            : $path =~ /\.(?:pem|crt)$/
             ? Gatehouse::Test::Logs::slurp($cert->[0])
-            : $path =~ /\.pub$/ ? public_key() : '0123456789abcdef' x 4 . "\n";
+            : $path =~ /\.pub$/ ? key('openssl pkey -pubout')
+            : '0123456789abcdef' x 4 . "\n";
         $t->file($name, $text);
         chmod 0600, "$dir/$name";
         chown +(getpwnam $t->{user})[2, 3], "$dir/$name" if $> == 0;
@@ -248,9 +252,10 @@ sub made {
 }
 
 
-sub public_key {
-    my $key = `openssl genpkey -algorithm ed25519 | openssl pkey -pubout`;
-    return $key;
+sub key {
+    my ($as) = @_;
+    my $text = `openssl genpkey -algorithm ed25519 | $as`;
+    return $text;
 }
 
 

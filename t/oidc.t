@@ -104,9 +104,12 @@ like($page->url, qr{^\Q$at\E/oidc_logged_out|/session/end},
 my $old = $cookie->{value};
 is($alice->cookie('__Host-gh-staff'), undef, 'her cookie is gone');
 my $thief = person();
-is($thief->ask(GET => "$at/again", headers =>
-    [ Cookie => "__Host-gh-staff=$old", Accept => 'text/plain' ])->status,
-   401, 'and it opens nothing any more');
+ok($t->wait_for(sub {
+    !grep { $thief->ask(GET => "$at/again", headers =>
+                [ Cookie => "__Host-gh-staff=$old", Accept => 'text/plain' ])
+              ->status != 401 } 1 .. 8;
+}, 2, 'the end of the session on every worker'),
+   'and a moment later it opens nothing any more, on any worker');
 
 
 # ---- the provider ends it ----------------------------------------------------------
