@@ -82,13 +82,11 @@ read_http(ctl_arena_t *arena, ctl_setup_t *setup, const ctl_directive_t *http)
         } else if (strcmp(name, "gatehouse_secret") == 0) {
             read_secrets(arena, setup, d);
 
-        } else if (strcmp(name, "gatehouse_token_issuer") == 0) {
-            names_add(arena, &setup->issuers, value);
-
-        } else if (strcmp(name, "gatehouse_oidc_provider") == 0
-                   && ctl_conf_next(d, "audience", NULL) != NULL)
+        } else if (strcmp(name, "gatehouse_token_issuer") == 0
+                   || (strcmp(name, "gatehouse_oidc_provider") == 0
+                       && ctl_conf_next(d, "audience", NULL) != NULL))
         {
-            /* its access tokens are accepted, too */
+            /* of a provider with an audience, access tokens are accepted */
             names_add(arena, &setup->issuers, value);
 
         } else if (strcmp(name, "upstream") == 0 && d->block) {

@@ -351,6 +351,12 @@ sub arguments {
 sub tool_says {
     my (@arg) = @_;
     return (3, '') if $arg[0] eq 'help';
+    if ($arg[0] eq 'dev') {
+        # it would serve until it is told to stop: its words are looked at
+        my (undef, $help) = Gatehouse::Test::run($tool, 'help', 'dev');
+        my @unknown = grep { $help !~ /^  \Q$_\E /m } grep { /^--/ } @arg;
+        return @unknown ? (2, "unknown: @unknown") : (3, '');
+    }
     my ($status, undef, $err)
         = Gatehouse::Test::run($tool, '-c', "$dir/no.conf", @arg);
     return ($status, $err);

@@ -383,6 +383,7 @@ gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
 
     if (clock == NULL) {
         own.text[0] = '\0';
+        own.at_s = 0;
         clock = &own;
     }
 
