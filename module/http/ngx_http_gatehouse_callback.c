@@ -11,7 +11,6 @@
 
 #include <openssl/crypto.h>
 
-#define CALLBACK_CODE_MAX 4096
 #define CALLBACK_ARGS_MAX 16384
 
 
@@ -21,10 +20,6 @@ typedef ngx_int_t (*ngx_http_gatehouse_callback_pt)(
 
 static ngx_http_gatehouse_callback_t *callback_begin(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_oidc_t *oidc);
-static ngx_int_t callback_state(ngx_http_gatehouse_request_t *gr,
-                                ngx_http_gatehouse_callback_t *cb);
-static ngx_int_t callback_stranger(ngx_http_gatehouse_request_t *gr,
-                                   ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_metadata(ngx_http_gatehouse_request_t *gr,
                                    ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_claim(ngx_http_gatehouse_request_t *gr,
@@ -32,8 +27,6 @@ static ngx_int_t callback_claim(ngx_http_gatehouse_request_t *gr,
 static ngx_int_t callback_former(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_callback_t *cb);
 static ngx_int_t callback_answer(ngx_http_gatehouse_request_t *gr,
-                                 ngx_http_gatehouse_callback_t *cb);
-static ngx_int_t callback_return(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_callback_t *cb);
 static void callback_cleanup(void *data);
 
@@ -73,7 +66,7 @@ ngx_http_gatehouse_callback(ngx_http_gatehouse_request_t *gr,
     }
 
     if (!cb->known) {
-        rc = callback_state(gr, cb);
+        rc = ngx_http_gatehouse_callback_state(gr, cb);
 
         if (rc != NGX_DECLINED) {
             return rc;
@@ -136,150 +129,6 @@ callback_begin(ngx_http_gatehouse_request_t *gr,
     gr->endpoint = cb;
 
     return (ngx_http_gatehouse_blank(gr) == NGX_OK) ? cb : NULL;
-}
-
-
-static ngx_int_t
-callback_state(ngx_http_gatehouse_request_t *gr,
-               ngx_http_gatehouse_callback_t *cb)
-{
-    gh_rc_t rc;
-    gh_buf_t room = GH_BUF(cb->room);
-    gh_str_t state, error;
-    ngx_str_t cookie;
-    ngx_http_gatehouse_oidc_t *oidc = cb->oidc, *named;
-    const gh_form_t *form = cb->form;
-
-    if (gr->request->method != NGX_HTTP_GET || cb->malformed) {
-        return ngx_http_gatehouse_callback_refuse(
-            gr, cb, GH_PAGE_LOGIN_FAILED,
-            "the method is not GET, or the arguments are "
-            "malformed");
-    }
-
-    if (gh_form_one(form, GH_STR("state"), &state) != GH_OK) {
-        return ngx_http_gatehouse_callback_refuse(gr, cb, GH_PAGE_LOGIN_FAILED,
-                                                  "not exactly one state");
-    }
-
-    cb->cookie = GH_STR("");
-
-    if (ngx_http_gatehouse_cookie_one(gr->request, &oidc->login_cookie_name,
-                                      &cookie)
-        == NGX_OK)
-    {
-        cb->cookie = ngx_http_gatehouse_gh(cookie);
-    }
-
-    rc = gh_login_open(gr->gmcf->secret, state, cb->cookie, ngx_time(), &room,
-                       &cb->login);
-
-    if (cb->login.provider.len != 0) {
-        /* several providers may share one callback: the state names it */
-        cookie = ngx_http_gatehouse_ngx(cb->login.provider);
-        named = ngx_http_gatehouse_oidc_find(gr->gmcf, &cookie);
-
-        if (named == NULL
-            || !gh_str_eq(ngx_http_gatehouse_gh(named->redirect_path),
-                          ngx_http_gatehouse_gh(oidc->redirect_path)))
-        {
-            return ngx_http_gatehouse_callback_refuse(
-                gr, cb, GH_PAGE_LOGIN_FAILED,
-                "the login is another provider's");
-        }
-
-        cb->oidc = named;
-    }
-
-    if (rc == GH_CONFLICT) {
-        return callback_stranger(gr, cb);
-    }
-
-    if (rc != GH_OK || cb->login.logout) {
-        return ngx_http_gatehouse_callback_refuse(
-            gr, cb,
-            cb->login.provider.len != 0 ? GH_PAGE_LOGIN_EXPIRED
-                                        : GH_PAGE_LOGIN_FAILED,
-            "the state is not ours, or too old");
-    }
-
-    rc = gh_form_one(form, GH_STR("iss"), &cb->iss);
-
-    if (rc == GH_CONFLICT
-        || (rc == GH_OK && !gh_str_eq(cb->iss, cb->oidc->client.issuer)))
-    {
-        return ngx_http_gatehouse_callback_refuse(gr, cb, GH_PAGE_LOGIN_FAILED,
-                                                  "iss is not the provider's");
-    }
-
-    if (gh_form_one(form, GH_STR("error"), &error) != GH_ABSENT) {
-        return ngx_http_gatehouse_callback_refuse(
-            gr, cb, GH_PAGE_LOGIN_FAILED,
-            "the provider answers with an error");
-    }
-
-    if (gh_form_one(form, GH_STR("code"), &cb->code) != GH_OK
-        || cb->code.len == 0 || cb->code.len > CALLBACK_CODE_MAX)
-    {
-        return ngx_http_gatehouse_callback_refuse(gr, cb, GH_PAGE_LOGIN_FAILED,
-                                                  "not exactly one code");
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/*
- * A login of ours, but bound to another cookie than the one that came. Two
- * tabs began at once, or the callback is somebody else's: nobody is logged in
- * by it. Who is in already goes to the page; who has begun a login here
- * begins once more.
- */
-
-static ngx_int_t
-callback_stranger(ngx_http_gatehouse_request_t *gr,
-                  ngx_http_gatehouse_callback_t *cb)
-{
-    ngx_int_t rc;
-    gh_login_t login;
-    const gh_provider_t *provider;
-
-    rc = ngx_http_gatehouse_session_peek(gr, cb->oidc);
-
-    if (rc == NGX_OK) {
-        gr->reason = GH_REASON_OK;
-        return callback_return(gr, cb);
-    }
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (cb->login.again || !gh_login_cookie_valid(cb->cookie)
-        || ngx_gatehouse_keys_metadata(gr->gmcf->keys, &cb->oidc->issuer.keys,
-                                       &provider, NULL)
-               != GH_OK)
-    {
-        return ngx_http_gatehouse_callback_refuse(
-            gr, cb, GH_PAGE_LOGIN_EXPIRED,
-            "the login began in another browser");
-    }
-
-    login = cb->login;
-    login.again = true;
-    login.form = false;
-
-    if (ngx_http_gatehouse_login_begin(gr, cb->oidc, provider, &login)
-            != NGX_OK
-        || ngx_http_gatehouse_answer_add(gr->request, "Set-Cookie", 10,
-                                         &gr->login.cookie)
-               != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_gatehouse_send_redirect(gr, gr->login.status,
-                                            &gr->login.location);
 }
 
 
@@ -370,7 +219,7 @@ callback_claim(ngx_http_gatehouse_request_t *gr,
     }
 
     return (peeked == NGX_OK)
-               ? callback_return(gr, cb)
+               ? ngx_http_gatehouse_callback_return(gr, cb)
                : ngx_http_gatehouse_callback_refuse(
                    gr, cb, GH_PAGE_LOGIN_EXPIRED, "the callback came before");
 }
@@ -398,7 +247,7 @@ callback_answer(ngx_http_gatehouse_request_t *gr,
 
     gr->reason = GH_REASON_OK;
 
-    return callback_return(gr, cb);
+    return ngx_http_gatehouse_callback_return(gr, cb);
 }
 
 
@@ -437,9 +286,9 @@ ngx_http_gatehouse_callback_cookies(ngx_http_gatehouse_request_t *gr,
 }
 
 
-static ngx_int_t
-callback_return(ngx_http_gatehouse_request_t *gr,
-                ngx_http_gatehouse_callback_t *cb)
+ngx_int_t
+ngx_http_gatehouse_callback_return(ngx_http_gatehouse_request_t *gr,
+                                   ngx_http_gatehouse_callback_t *cb)
 {
     ngx_str_t url;
 

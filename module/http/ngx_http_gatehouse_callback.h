@@ -55,6 +55,14 @@ ngx_int_t ngx_http_gatehouse_callback_index(ngx_http_gatehouse_request_t *gr,
 ngx_int_t ngx_http_gatehouse_callback_form(ngx_http_gatehouse_request_t *gr,
                                            ngx_http_gatehouse_callback_t *cb);
 
+/* The first step of all: NGX_DECLINED when the state is ours, of this browser,
+ * and a code came. */
+ngx_int_t ngx_http_gatehouse_callback_state(ngx_http_gatehouse_request_t *gr,
+                                            ngx_http_gatehouse_callback_t *cb);
+/* The redirect to where the login began. */
+ngx_int_t ngx_http_gatehouse_callback_return(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_callback_t *cb);
+
 /* The login ends without a session: a page says so, our log why (static). */
 ngx_int_t ngx_http_gatehouse_callback_refuse(ngx_http_gatehouse_request_t *gr,
                                              ngx_http_gatehouse_callback_t *cb,

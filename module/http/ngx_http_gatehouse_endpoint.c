@@ -13,8 +13,6 @@ static ngx_http_gatehouse_oidc_t *endpoint_find(
 static ngx_uint_t endpoint_of(ngx_http_request_t *r,
                               ngx_http_gatehouse_oidc_t *oidc);
 static ngx_uint_t endpoint_is(ngx_str_t *uri, ngx_str_t *path);
-static ngx_uint_t endpoint_here(ngx_http_request_t *r,
-                                ngx_http_gatehouse_oidc_t *oidc);
 static ngx_int_t endpoint_send(ngx_http_gatehouse_request_t *gr);
 static ngx_int_t endpoint_header(ngx_http_request_t *r, const char *name,
                                  const char *value);
@@ -88,7 +86,8 @@ endpoint_find(ngx_http_gatehouse_request_t *gr, ngx_uint_t *what)
         *what = endpoint_of(r, oidc[i]);
 
         if (*what != NGX_HTTP_GATEHOUSE_ENDPOINT_NONE
-            && endpoint_here(r, oidc[i])) {
+            && ngx_http_gatehouse_endpoint_here(r, oidc[i]))
+        {
             return oidc[i];
         }
     }
@@ -144,8 +143,9 @@ endpoint_is(ngx_str_t *uri, ngx_str_t *path)
 /* In servers where a location asks for this provider; of an absolute
  * redirect_uri, in the server that it names. */
 
-static ngx_uint_t
-endpoint_here(ngx_http_request_t *r, ngx_http_gatehouse_oidc_t *oidc)
+ngx_uint_t
+ngx_http_gatehouse_endpoint_here(ngx_http_request_t *r,
+                                 ngx_http_gatehouse_oidc_t *oidc)
 {
     ngx_uint_t i;
     ngx_str_t origin;
