@@ -39,6 +39,7 @@ sub count_instructions {
     # what is new is found out before; of many requests those that are
     # counted are new
     $ask->($WARM, reverse @requests);
+    $server->rest;
     control('-i', 'on', $pid);
     $ask->($n, @requests);
     unlink glob "$out.*";

@@ -84,6 +84,23 @@ sub cpu_s {
 }
 
 
+# Until its threads have nothing left to do: after its start it reads a large
+# set of policies once more, beside what is measured.
+sub rest {
+    my ($self) = @_;
+    my ($was, $since) = ($self->cpu_s, time);
+
+    Gatehouse::Bench::Http::wait_until(sub {
+        return 0 if time - $since < 1;
+        my $now = $self->cpu_s;
+        my $idle = $now - $was < 0.2 * (time - $since);
+        ($was, $since) = ($now, time);
+        return $idle;
+    }, 300, 'a server at rest');
+    return;
+}
+
+
 # What it holds, and its share of what it shares, in kB.
 sub memory_kb {
     my ($self) = @_;
