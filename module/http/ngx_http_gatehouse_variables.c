@@ -28,6 +28,8 @@ static gh_str_t ngx_http_gatehouse_variable_text(
 static gh_str_t ngx_http_gatehouse_variable_source(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gatehouse_variable_claim(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_gatehouse_variable_limited(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
                                                   ngx_http_variable_value_t *v,
                                                   uintptr_t data);
@@ -73,6 +75,9 @@ static ngx_http_variable_t ngx_http_gatehouse_vars[] = {
 
     { ngx_string("gatehouse_claim_"), NULL, ngx_http_gatehouse_variable_claim,
       0, NGX_HTTP_VAR_PREFIX | NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("gatehouse_limited_us"), NULL,
+      ngx_http_gatehouse_variable_limited, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gatehouse_log_text"), NULL, ngx_http_gatehouse_variable_line,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -272,6 +277,51 @@ ngx_http_gatehouse_variable_claim(ngx_http_request_t *r,
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* By the clock that the rates go by: what gateways of one machine decided can
+ * be put in order. */
+
+static ngx_int_t
+ngx_http_gatehouse_variable_limited(ngx_http_request_t *r,
+                                    ngx_http_variable_value_t *v,
+                                    uintptr_t data)
+{
+    u_char *p;
+    ngx_uint_t i;
+    ngx_http_gatehouse_charge_t *charge;
+    ngx_http_gatehouse_request_t *gr;
+
+    v->not_found = 1;
+
+    gr = ngx_http_gatehouse_request_find(r);
+
+    if (gr == NULL || gr->charges.nelts == 0) {
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, gr->charges.nelts * (NGX_INT64_LEN + 1));
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = v->data;
+    charge = gr->charges.elts;
+
+    for (i = 0; i < gr->charges.nelts; i++) {
+        if (charge[i].limit->kind == GH_LIMIT_RATE) {
+            p = ngx_sprintf(p, (p == v->data) ? "%uL" : ",%uL",
+                            charge[i].taken_ns / 1000);
+        }
+    }
+
+    v->len = (unsigned) (p - v->data);
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = (v->len == 0);
 
     return NGX_OK;
 }
