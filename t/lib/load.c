@@ -1,8 +1,9 @@
 /*
- * usage: load PORT CLIENTS SECONDS RATE REQUESTS [LOG]
+ * usage: load PORT[,PORT...] CLIENTS SECONDS RATE REQUESTS [LOG]
  *
  * Many clients on kept connections, at RATE requests a second in all (0: as
- * fast as they can). REQUESTS is a file of whole requests, each ended by a
+ * fast as they can). Each stays with one port, and who finds nobody there
+ * rests for a moment. REQUESTS is a file of whole requests, each ended by a
  * NUL byte; they are sent in turn. Prints counts as JSON. LOG gets a line per
  * request: its start and end (microseconds of the wall clock), its status (0
  * for none) and its number in REQUESTS.
@@ -27,7 +28,9 @@
 
 #define CLIENTS_MAX 1024
 #define ANSWER_MAX (1024 * 1024)
+#define PORTS_MAX 16
 #define PATIENCE_US (15 * 1000000ULL)
+#define REST_US 50000
 
 typedef enum {
     IDLE,
@@ -37,19 +40,23 @@ typedef enum {
 
 typedef struct {
     int fd;
+    int port;
     state_t state;
     bool reused;
     bool retried;
     size_t request;
     size_t sent;
     uint64_t start_us;
+    uint64_t rests_until_us;
     char *answer;
     size_t len;
 } client_t;
 
 typedef struct {
-    int port;
+    int ports[PORTS_MAX];
+    size_t n_ports;
     size_t n_clients;
+    size_t next; /* whose turn it is */
     uint64_t end_us;
     uint64_t begin_us;
     double rate;
@@ -72,6 +79,7 @@ typedef struct {
 } load_t;
 
 
+static void ports_read(load_t *l, const char *text);
 static void requests_read(load_t *l, const char *path);
 static bool turn(load_t *l);
 static void issue(load_t *l, client_t *c);
@@ -103,16 +111,18 @@ main(int argc, char **argv)
 
     if (l == NULL || argc < 6 || argc > 7) {
         (void) fprintf(
-            stderr, "usage: load PORT CLIENTS SECONDS RATE REQUESTS [LOG]\n");
+            stderr, "usage: load PORT[,PORT...] CLIENTS SECONDS RATE REQUESTS "
+                    "[LOG]\n");
         return 2;
     }
 
-    l->port = (int) strtol(argv[1], NULL, 10);
+    ports_read(l, argv[1]);
     l->n_clients = strtoul(argv[2], NULL, 10);
     l->rate = strtod(argv[4], NULL);
     requests_read(l, argv[5]);
 
-    if (l->n_clients == 0 || l->n_clients > CLIENTS_MAX || l->n_requests == 0)
+    if (l->n_clients == 0 || l->n_clients > CLIENTS_MAX || l->n_requests == 0
+        || l->n_ports == 0)
     {
         (void) fprintf(stderr, "load: nothing to do\n");
         return 2;
@@ -128,6 +138,7 @@ main(int argc, char **argv)
 
     for (size_t i = 0; i < l->n_clients; i++) {
         l->clients[i].fd = -1;
+        l->clients[i].port = l->ports[i % l->n_ports];
         l->clients[i].answer = malloc(ANSWER_MAX + 1);
         if (l->clients[i].answer == NULL) {
             abort();
@@ -143,6 +154,22 @@ main(int argc, char **argv)
 
     report(l);
     return l->log != NULL && fclose(l->log) != 0;
+}
+
+
+static void
+ports_read(load_t *l, const char *text)
+{
+    char *end;
+
+    while (l->n_ports < PORTS_MAX) {
+        l->ports[l->n_ports] = (int) strtol(text, &end, 10);
+        if (end == text) {
+            return;
+        }
+        l->n_ports++;
+        text = (*end == ',') ? end + 1 : end;
+    }
 }
 
 
@@ -186,16 +213,19 @@ turn(load_t *l)
     uint64_t now = now_us();
     size_t busy = 0;
     int timeout_ms = 20;
+    size_t first = l->next;
 
-    for (size_t i = 0; i < l->n_clients; i++) {
+    for (size_t k = 0; k < l->n_clients; k++) {
+        size_t i = (first + k) % l->n_clients;
         client_t *c = &l->clients[i];
 
-        if (c->state == IDLE && now < l->end_us
+        if (c->state == IDLE && now < l->end_us && now >= c->rests_until_us
             && (l->rate <= 0
                 || (double) l->issued
                        < l->rate * (double) (now - l->begin_us) / 1e6))
         {
             issue(l, c);
+            l->next = (i + 1) % l->n_clients;
         }
 
         if (c->state != IDLE && now > c->start_us + PATIENCE_US) {
@@ -262,7 +292,7 @@ client_connect(load_t *l, client_t *c)
     int one = 1;
 
     sin.sin_family = AF_INET;
-    sin.sin_port = htons((uint16_t) l->port);
+    sin.sin_port = htons((uint16_t) c->port);
     sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -374,6 +404,7 @@ client_done(load_t *l, client_t *c, int status)
     } else {
         status = 0;
         l->failed++;
+        c->rests_until_us = end + REST_US;
     }
 
     if (l->n_times == l->cap_times) {

@@ -6,6 +6,7 @@ use warnings;
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -25,7 +26,7 @@ Gatehouse::Test::Redis - a real Redis of the story's own
 
 =over
 
-=item new(config => [ 'maxmemory 10mb', ... ], aof => 0)
+=item new(config => [ 'maxmemory 10mb', ... ], aof => 0, env => {})
 
 Runs C<redis-server> in a directory of its own: a port on loopback, and a
 socket. With C<aof> what was acknowledged is on disk.
@@ -39,6 +40,15 @@ for C<gatehouse_store>; C<%%DIR%%> in it is the gateway's directory.
 =item cli(@words)
 
 What C<redis-cli> says, without the line's end.
+
+=item tell($line)
+
+The same without a process of its own for it: one line of words, and the
+first line of the answer.
+
+=item calls(@commands)
+
+How often they were called, in all.
 
 =item halt, go_on
 
@@ -57,7 +67,8 @@ sub new {
     my $self = bless { dir => $dir, owner => $$,
                        port => $arg{port}
                                // Gatehouse::Test::Ports::free_port(),
-                       cli => $arg{cli} // [] }, $class;
+                       cli => $arg{cli} // [],
+                       env => $arg{env} // {} }, $class;
     chmod 0755, $dir;
 
     open my $fh, '>', "$dir/redis.conf" or die "redis.conf: $!\n";
@@ -93,6 +104,7 @@ sub start {
     unlink "$self->{dir}/pid";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
+        @ENV{ keys %{ $self->{env} } } = values %{ $self->{env} };
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', "$self->{dir}/out";
         open STDERR, '>>', "$self->{dir}/out";
@@ -119,6 +131,14 @@ sub pid {
 }
 
 
+# The same, if it runs.
+sub pid_alive {
+    my ($self) = @_;
+    my $pid = $self->{leash} && $self->pid;
+    return $pid && CORE::kill(0, $pid) ? $pid : undef;
+}
+
+
 sub cli {
     my ($self, @words) = @_;
     my $pid = open my $out, '-|';
@@ -134,6 +154,25 @@ sub cli {
     close $out;
     $text =~ s/\n+\z//;
     return $text;
+}
+
+
+sub tell {
+    my ($self, $line) = @_;
+    my $socket = IO::Socket::UNIX->new(Peer => $self->socket) or return;
+    syswrite $socket, "$line\r\n" or return;
+    my $answer = <$socket>;
+    return $answer && $answer =~ s/\r\n\z//r;
+}
+
+
+sub calls {
+    my ($self, @commands) = @_;
+    my %calls = $self->cli('INFO', 'commandstats')
+                =~ /^cmdstat_([\w|]+):calls=(\d+)/mg;
+    my $sum = 0;
+    $sum += $calls{ lc $_ } // 0 for @commands;
+    return $sum;
 }
 
 
