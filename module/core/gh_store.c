@@ -30,7 +30,7 @@ static const char *const kind_words[GH_KIND_MAX] = {
     [GH_KIND_QUOTA] = "quota",     [GH_KIND_CLAIM] = "claim",
     [GH_KIND_SESSION] = "session", [GH_KIND_SESSION_INDEX] = "session_index",
     [GH_KIND_USAGE] = "usage",     [GH_KIND_META] = "meta",
-    [GH_KIND_FORM] = "form",
+    [GH_KIND_FORM] = "form",       [GH_KIND_LIMIT] = "limit",
 };
 
 /* Numbers are text in JSON and doubles in half of its readers. */

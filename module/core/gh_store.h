@@ -7,7 +7,7 @@
 #ifndef GH_STORE_H
 #define GH_STORE_H
 
-#include "gh.h"
+#include "gh_limit.h"
 
 #define GH_STORE_NAME_MAX 200      /* bytes; a name is never empty */
 #define GH_STORE_VALUE_MAX 1048576 /* bytes; a value may be empty */
@@ -31,9 +31,10 @@ typedef enum {
     GH_KIND_SESSION = 11,
     GH_KIND_SESSION_INDEX = 12,
     GH_KIND_USAGE = 13,
-    GH_KIND_META = 14, /* layout, epoch, fingerprint of the root key */
-    GH_KIND_FORM = 15, /* sent when its session had ended; name: login id */
-    GH_KIND_MAX        /* one more than the last */
+    GH_KIND_META = 14,  /* layout, epoch, fingerprint of the root key */
+    GH_KIND_FORM = 15,  /* sent when its session had ended; name: login id */
+    GH_KIND_LIMIT = 16, /* a rate that nodes share; as a quota's name */
+    GH_KIND_MAX         /* one more than the last */
 } gh_kind_t;
 
 /* One line of the change log. */
@@ -42,6 +43,17 @@ typedef struct {
     gh_kind_t kind;
     uint64_t name_hash; /* gh_store_name_hash */
 } gh_store_change_t;
+
+/*
+ * What a node asks of a rate that it shares (gh_lease.h). asked_ns, of its
+ * monotonic clock, is later in each asking of one counter.
+ */
+typedef struct {
+    gh_limit_t rule;
+    uint64_t need;    /* tokens for those who wait now */
+    uint64_t unspent; /* of what it was given before */
+    uint64_t asked_ns;
+} gh_store_lease_t;
 
 /* An API key as the store keeps it. */
 typedef struct {

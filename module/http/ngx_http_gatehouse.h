@@ -25,7 +25,7 @@
 #include "gh_traffic.h"
 #include "ngx_gatehouse_keys.h"
 #include "ngx_gatehouse_policies.h"
-#include "ngx_gatehouse_quota.h"
+#include "ngx_gatehouse_lease.h"
 #include "ngx_gatehouse_records.h"
 #include "ngx_gatehouse_shm.h"
 #include "ngx_gatehouse_store.h"
@@ -184,6 +184,7 @@ typedef struct {
     ngx_gatehouse_keys_t *keys;
     ngx_gatehouse_policies_t *policies;
     ngx_gatehouse_quota_t *quota;
+    ngx_gatehouse_leases_t *leases; /* NULL: rates are this node's alone */
     ngx_gatehouse_shm_t *shm;
     ngx_gatehouse_counters_t *counters;
     ngx_http_gatehouse_tokens_t *tokens;
@@ -353,13 +354,14 @@ typedef struct {
     /* awaits: one at a time */
     ngx_gatehouse_waiter_t record_waiter;
     ngx_gatehouse_waiter_t keys_waiter;
-    ngx_gatehouse_waiter_t quota_waiter;
+    ngx_gatehouse_waiter_t limit_waiter;
     ngx_gatehouse_waiter_t session_waiter;
 
     unsigned cleaned : 1; /* headers, in this pass */
     unsigned trace_continued : 1;
     unsigned judged : 1; /* access has decided */
     unsigned bad_charged : 1;
+    unsigned limits_asked : 1;
     unsigned waiting : 1;
     unsigned recorded : 1;
     unsigned streaming : 1; /* linked in the worker's streams */

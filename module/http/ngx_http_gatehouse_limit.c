@@ -13,12 +13,10 @@
 #define NGX_HTTP_GATEHOUSE_SERVICE_FACTOR 0xbf58476d1ce4e5b9
 
 
-/* One counter of one limit, and the names by which the store knows it. */
+/* One counter of one limit, and how headers show it. */
 typedef struct {
-    const gh_limit_t *limit;
+    ngx_gatehouse_limit_key_t key;
     const gh_limit_text_t *text;
-    uint64_t hash;
-    gh_str_t scope, name, service, subject;
 } ngx_http_gatehouse_counter_t;
 
 typedef struct {
@@ -43,9 +41,9 @@ static ngx_http_gatehouse_charge_t *ngx_http_gatehouse_charge_add(
 static gh_rc_t ngx_http_gatehouse_limit_rate_take(
     ngx_http_gatehouse_main_conf_t *gmcf, uint64_t hash,
     ngx_http_gatehouse_step_t *step);
-static gh_rc_t ngx_http_gatehouse_limit_quota_take(
+static gh_rc_t ngx_http_gatehouse_limit_take(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter,
-    gh_limit_state_t *state);
+    ngx_http_gatehouse_charge_t *charge);
 static void ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr);
 static uint64_t ngx_http_gatehouse_counter_hash(uint64_t limit,
                                                 uint64_t service,
@@ -91,8 +89,15 @@ ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
                             : ngx_http_gatehouse_limit_named(gr, limit[i]);
 
         if (rc != NGX_OK) {
+            gr->limits_asked = 0;
+            ngx_gatehouse_waiter_cancel(&gr->limit_waiter);
             return rc;
         }
+    }
+
+    if (gr->limits_asked) {
+        gr->limits_asked = 0;
+        return NGX_AGAIN;
     }
 
     charge = gr->charges.elts;
@@ -132,29 +137,29 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
     limits = gh_image_at(im, plan->limits);
     made = bound->plans[plan - gh_image_plan(im, 0)];
 
-    counter.scope = gh_image_str(im, plan->name);
-    counter.subject = gr->principal.id;
+    counter.key.scope = gh_image_str(im, plan->name);
+    counter.key.subject = gr->principal.id;
 
     if (gr->principal.type == GH_PRINCIPAL_ANONYMOUS) {
-        counter.subject = ngx_http_gatehouse_gh(
+        counter.key.subject = ngx_http_gatehouse_gh(
             ngx_http_gatehouse_source(gr->request->connection, source));
     }
 
     known = ngx_http_gatehouse_known(gr);
-    subject = known ? known->subject : gh_siphash(sip, counter.subject);
+    subject = known ? known->subject : gh_siphash(sip, counter.key.subject);
     service = 0;
-    counter.service = GH_STR("");
+    counter.key.service = GH_STR("");
 
     if (plan->per_service && gr->service != NULL) {
-        counter.service = gh_image_str(im, gr->service->name);
-        service = gh_siphash(sip, counter.service);
+        counter.key.service = gh_image_str(im, gr->service->name);
+        service = gh_siphash(sip, counter.key.service);
     }
 
     for (i = 0; i < plan->limits.n; i++) {
-        counter.limit = &limits[i].limit;
-        counter.name = gh_image_str(im, limits[i].name);
+        counter.key.rule = &limits[i].limit;
+        counter.key.name = gh_image_str(im, limits[i].name);
         counter.text = &made[i].text;
-        counter.hash =
+        counter.key.hash =
             ngx_http_gatehouse_counter_hash(made[i].hash, service, subject);
 
         rc = ngx_http_gatehouse_limit_one(gr, &counter);
@@ -190,12 +195,12 @@ ngx_http_gatehouse_limit_named(ngx_http_gatehouse_request_t *gr,
     }
 
     ngx_memzero(&counter, sizeof(ngx_http_gatehouse_counter_t));
-    counter.limit = &limit->limit;
+    counter.key.rule = &limit->limit;
     counter.text = &limit->text;
-    counter.name = ngx_http_gatehouse_gh(limit->name);
-    counter.subject = ngx_http_gatehouse_gh(key);
-    counter.hash = ngx_http_gatehouse_counter_hash(
-        limit->hash, 0, gh_siphash(&gr->gmcf->shm->sip, counter.subject));
+    counter.key.name = ngx_http_gatehouse_gh(limit->name);
+    counter.key.subject = ngx_http_gatehouse_gh(key);
+    counter.key.hash = ngx_http_gatehouse_counter_hash(
+        limit->hash, 0, gh_siphash(&gr->gmcf->shm->sip, counter.key.subject));
 
     return ngx_http_gatehouse_limit_one(gr, &counter);
 }
@@ -207,16 +212,26 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
 {
     gh_rc_t rc;
     ngx_uint_t i;
-    gh_limit_state_t state;
-    ngx_http_gatehouse_step_t step;
+    const gh_limit_t *limit;
     ngx_http_gatehouse_charge_t *charge;
 
+    limit = counter->key.rule;
     charge = gr->charges.elts;
 
     for (i = 0; i < gr->charges.nelts; i++) {
-        if (charge[i].hash == counter->hash) {
+        if (charge[i].hash == counter->key.hash) {
             return NGX_OK;
         }
+    }
+
+    if (gr->limits_asked) {
+        /* it waits for one before: ask for all at once */
+
+        if (gr->gmcf->leases != NULL && limit->kind == GH_LIMIT_RATE) {
+            ngx_gatehouse_lease_prepare(gr->gmcf->leases, &counter->key, 1);
+        }
+
+        return NGX_OK;
     }
 
     /* before anything is taken that it must remember */
@@ -226,34 +241,67 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
     }
 
-    ngx_memzero(&state, sizeof(gh_limit_state_t));
+    ngx_memzero(charge, sizeof(ngx_http_gatehouse_charge_t));
 
-    step.limit = counter->limit;
-    step.now_ns = 0;
-    step.state = &state;
+    rc = ngx_http_gatehouse_limit_take(gr, counter, charge);
 
-    rc = (counter->limit->kind == GH_LIMIT_RATE)
-             ? ngx_http_gatehouse_limit_rate_take(gr->gmcf, counter->hash,
-                                                  &step)
-             : ngx_http_gatehouse_limit_quota_take(gr, counter, &state);
+    if (rc == GH_AGAIN) {
+        gr->charges.nelts--;
+        gr->limits_asked = 1;
+        return NGX_OK;
+    }
 
     if (rc != GH_DENIED && rc != GH_OK) {
         gr->charges.nelts--;
-        return ngx_http_gatehouse_limit_refused(gr, counter->limit, rc, 0);
+        return ngx_http_gatehouse_limit_refused(gr, limit, rc, 0);
     }
 
-    charge->hash = counter->hash;
+    charge->hash = counter->key.hash;
     charge->pending = (rc == GH_OK);
     charge->taken = (rc == GH_OK);
-    charge->taken_ns = step.now_ns;
     charge->taken_at_s = ngx_time();
-    charge->limit = counter->limit;
+    charge->limit = limit;
     charge->shown.text = *counter->text;
-    charge->shown.state = state;
 
     return (rc == GH_OK) ? NGX_OK
                          : ngx_http_gatehouse_limit_refused(
-                             gr, counter->limit, rc, state.retry_ns);
+                             gr, limit, rc, charge->shown.state.retry_ns);
+}
+
+
+static gh_rc_t
+ngx_http_gatehouse_limit_take(ngx_http_gatehouse_request_t *gr,
+                              ngx_http_gatehouse_counter_t *counter,
+                              ngx_http_gatehouse_charge_t *charge)
+{
+    gh_rc_t rc;
+    ngx_http_gatehouse_step_t step;
+    ngx_http_gatehouse_main_conf_t *gmcf;
+
+    gmcf = gr->gmcf;
+    gr->limit_waiter.handler = ngx_http_gatehouse_wake;
+    gr->limit_waiter.data = gr;
+
+    if (counter->key.rule->kind == GH_LIMIT_QUOTA) {
+        return ngx_gatehouse_quota_take(gmcf->quota, &counter->key, 1,
+                                        &charge->shown.state,
+                                        &gr->limit_waiter);
+    }
+
+    if (gmcf->leases != NULL) {
+        charge->taken_ns = ngx_gatehouse_monotonic_ns();
+        return ngx_gatehouse_lease_take(gmcf->leases, &counter->key, 1,
+                                        &charge->shown.state,
+                                        &gr->limit_waiter, &charge->serial);
+    }
+
+    step.limit = counter->key.rule;
+    step.state = &charge->shown.state;
+
+    rc = ngx_http_gatehouse_limit_rate_take(gmcf, counter->key.hash, &step);
+    charge->taken_ns = step.now_ns;
+
+    return rc;
 }
 
 
@@ -262,10 +310,6 @@ ngx_http_gatehouse_limit_refused(ngx_http_gatehouse_request_t *gr,
                                  const gh_limit_t *limit, gh_rc_t rc,
                                  uint64_t retry_ns)
 {
-    if (rc == GH_AGAIN) {
-        return NGX_AGAIN;
-    }
-
     ngx_http_gatehouse_limit_undo(gr);
 
     if (rc != GH_DENIED) {
@@ -339,36 +383,6 @@ ngx_http_gatehouse_limit_back_step(uint64_t old, void *data, gh_rc_t *rc)
 }
 
 
-static gh_rc_t
-ngx_http_gatehouse_limit_quota_take(ngx_http_gatehouse_request_t *gr,
-                                    ngx_http_gatehouse_counter_t *counter,
-                                    gh_limit_state_t *state)
-{
-    u_char *p, name[3 * GH_NAME_MAX + 32];
-    ngx_str_t scope, limit_name, service;
-    ngx_gatehouse_quota_key_t key;
-
-    scope = ngx_http_gatehouse_ngx(counter->scope);
-    limit_name = ngx_http_gatehouse_ngx(counter->name);
-    service = ngx_http_gatehouse_ngx(counter->service);
-
-    p = ngx_snprintf(name, sizeof(name), "%V/%V/%V", &scope, &limit_name,
-                     &service);
-
-    key.hash = counter->hash;
-    key.limit.data = (char *) name;
-    key.limit.len = (size_t) (p - name);
-    key.subject = counter->subject;
-    key.rule = counter->limit;
-
-    gr->quota_waiter.handler = ngx_http_gatehouse_wake;
-    gr->quota_waiter.data = gr;
-
-    return ngx_gatehouse_quota_take(gr->gmcf->quota, &key, 1, state,
-                                    &gr->quota_waiter);
-}
-
-
 /* Gives back what this request took before one of its limits refused. */
 
 static void
@@ -376,7 +390,7 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
 {
     gh_rc_t rc;
     ngx_uint_t i;
-    ngx_gatehouse_quota_key_t key;
+    ngx_gatehouse_limit_key_t key;
     ngx_http_gatehouse_step_t step;
     ngx_http_gatehouse_charge_t *charge;
 
@@ -391,10 +405,11 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
         charge->taken = 0;
         charge->pending = 0;
 
+        ngx_memzero(&key, sizeof(ngx_gatehouse_limit_key_t));
+        key.hash = charge->hash;
+        key.rule = charge->limit;
+
         if (charge->limit->kind == GH_LIMIT_QUOTA) {
-            ngx_memzero(&key, sizeof(ngx_gatehouse_quota_key_t));
-            key.hash = charge->hash;
-            key.rule = charge->limit;
             ngx_gatehouse_quota_give_back(gr->gmcf->quota, &key, 1,
                                           charge->taken_at_s);
             continue;
@@ -403,6 +418,12 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
         step.limit = charge->limit;
         step.now_ns = ngx_gatehouse_monotonic_ns();
         step.held_ns = step.now_ns - charge->taken_ns;
+
+        if (gr->gmcf->leases != NULL) {
+            ngx_gatehouse_lease_give_back(gr->gmcf->leases, &key, 1,
+                                          charge->serial, step.held_ns);
+            continue;
+        }
 
         rc = gh_cells_move(gr->gmcf->shm->rates, charge->hash, step.now_ns,
                            &gr->gmcf->cells_lock, gh_gcra_idle,

@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     uint64_t hash;
     uint64_t taken_ns; /* monotonic */
+    unsigned serial;   /* of a lease */
     int64_t taken_at_s;
     const gh_limit_t *limit;
     gh_limit_shown_t shown;

@@ -173,6 +173,10 @@ ngx_http_gatehouse_limit_words(ngx_conf_t *cf,
                "used";
     }
 
+    if (limit->name.len > GH_NAME_MAX) {
+        return "has a name of more than 64 bytes";
+    }
+
     if (rate.len == 0) {
         return "needs rate=, for example rate=5r/m or rate=10000r/day";
     }

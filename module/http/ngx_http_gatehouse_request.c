@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse.h"
+#include "ngx_http_gatehouse_signature.h"
 #include "ngx_http_gatehouse_tokens.h"
 
 
@@ -82,12 +83,16 @@ ngx_http_gatehouse_request_cleanup(void *data)
     ngx_http_gatehouse_stream_end(gr);
     ngx_gatehouse_waiter_cancel(&gr->record_waiter);
     ngx_gatehouse_waiter_cancel(&gr->keys_waiter);
-    ngx_gatehouse_waiter_cancel(&gr->quota_waiter);
+    ngx_gatehouse_waiter_cancel(&gr->limit_waiter);
 
     ngx_gatehouse_waiter_cancel(&gr->session_waiter);
 
     if (gr->session != NULL) {
         ngx_http_gatehouse_session_release(gr->session);
+    }
+
+    if (gr->signature != NULL) {
+        ngx_gatehouse_replay_leave(&gr->signature->ask);
     }
 
     if (gr->token != NULL) {

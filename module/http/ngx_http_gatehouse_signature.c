@@ -8,8 +8,6 @@
 
 #include "ngx_http_gatehouse_signature.h"
 
-#include "ngx_gatehouse_replay.h"
-
 #define NGX_HTTP_GATEHOUSE_SIGNATURE_BASE 4096  /* most bases */
 #define NGX_HTTP_GATEHOUSE_SIGNATURE_MAX 131072 /* all of them */
 
@@ -464,6 +462,7 @@ static ngx_int_t
 ngx_http_gatehouse_signature_keep(ngx_http_gatehouse_signed_t *s)
 {
     gh_reason_t reason;
+    gh_replay_use_t *use;
     ngx_http_gatehouse_request_t *gr;
     ngx_http_gatehouse_signature_t *sig, *before;
 
@@ -481,13 +480,14 @@ ngx_http_gatehouse_signature_keep(ngx_http_gatehouse_signed_t *s)
 
     if (s->chosen->nonce.data != NULL) {
         sig->nonce = 1;
-        sig->use.made_at_s = s->chosen->created_at_s;
-        sig->use.expires_at_s =
+        use = &sig->ask.use;
+        use->made_at_s = s->chosen->created_at_s;
+        use->expires_at_s =
             s->chosen->created_at_s + gr->gmcf->signature_skew_s + 1;
-        sig->use.ahead_s = gr->gmcf->signature_ahead_s;
+        use->ahead_s = gr->gmcf->signature_ahead_s;
 
         gh_replay_name(GH_STR("signature"), s->chosen->keyid, s->chosen->nonce,
-                       sig->use.name);
+                       use->name);
     }
 
     reason = ngx_http_gatehouse_signature_digest(s, sig);
@@ -501,10 +501,11 @@ ngx_http_gatehouse_signature_keep(ngx_http_gatehouse_signed_t *s)
     if (before != NULL) {
         sig->intact = before->intact;
         sig->read = before->read;
-        sig->claimed =
-            before->claimed
-            && ngx_memcmp(before->use.name, sig->use.name, GH_REPLAY_NAME_LEN)
-                   == 0;
+        sig->claimed = before->claimed
+                       && ngx_memcmp(before->ask.use.name, sig->ask.use.name,
+                                     GH_REPLAY_NAME_LEN)
+                              == 0;
+        ngx_gatehouse_replay_leave(&before->ask);
     }
 
     gr->signature = sig;
@@ -545,7 +546,11 @@ static ngx_int_t
 ngx_http_gatehouse_signature_claim(ngx_http_gatehouse_request_t *gr,
                                    ngx_http_gatehouse_signature_t *sig)
 {
-    switch (ngx_gatehouse_replay_claim(gr->gmcf->zone, &sig->use)) {
+    sig->ask.handler = ngx_http_gatehouse_wake;
+    sig->ask.data = gr;
+
+    switch (ngx_gatehouse_replay_claim(gr->gmcf->zone, gr->gmcf->store,
+                                       &sig->ask)) {
 
     case GH_OK:
         sig->claimed = 1;

@@ -9,8 +9,8 @@
 #include "ngx_http_gatehouse.h"
 
 #include "gh_digest.h"
-#include "gh_replay.h"
 #include "gh_signature.h"
+#include "ngx_gatehouse_replay.h"
 
 #define NGX_HTTP_GATEHOUSE_SIGNATURE_SKEW 60 /* seconds */
 #define NGX_HTTP_GATEHOUSE_SIGNATURE_AHEAD 5
@@ -28,7 +28,7 @@ struct ngx_http_gatehouse_signature_s {
     ngx_http_gatehouse_signature_conf_t *conf; /* under which it verified */
     const gh_image_signature_t *key;           /* in the request's image */
     gh_digest_t digest;                        /* of the body */
-    gh_replay_use_t use;                       /* of the nonce */
+    ngx_gatehouse_replay_ask_t ask;            /* for the nonce */
     unsigned nonce : 1;                        /* it has one */
     unsigned digested : 1;                     /* the body is covered */
     unsigned awaited : 1; /* its body was not there at once */

@@ -34,6 +34,7 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
     ngx_http_gatehouse_limits_open(gmcf);
 
     gmcf->store_conf.secret = gmcf->secret;
+    gmcf->store_conf.node = &gmcf->shm->node;
     gmcf->store = ngx_gatehouse_store_open(cycle, &gmcf->store_conf);
     if (gmcf->store == NULL) {
         return NGX_ERROR;
@@ -55,6 +56,15 @@ ngx_http_gatehouse_worker_open(ngx_cycle_t *cycle,
     }
 
     gmcf->quota = ngx_gatehouse_quota_create(cycle, gmcf->zone, gmcf->store);
+
+    if (ngx_gatehouse_store_shared(gmcf->store)) {
+        gmcf->leases =
+            ngx_gatehouse_leases_create(cycle, gmcf->zone, gmcf->store);
+        if (gmcf->leases == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     gmcf->tokens =
         ngx_http_gatehouse_tokens_create(cycle, NGX_HTTP_GATEHOUSE_TOKENS);
     gmcf->fetcher = ngx_gatehouse_fetch_open(cycle);
@@ -107,6 +117,10 @@ ngx_http_gatehouse_worker_close(ngx_http_gatehouse_main_conf_t *gmcf)
     }
 
     ngx_http_gatehouse_known_close(gmcf);
+
+    if (gmcf->leases != NULL) {
+        ngx_gatehouse_leases_destroy(gmcf->leases);
+    }
 
     if (gmcf->quota != NULL) {
         ngx_gatehouse_quota_destroy(gmcf->quota);

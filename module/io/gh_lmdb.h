@@ -40,13 +40,15 @@ typedef enum {
 typedef struct {
     gh_write_type_t type;
     gh_kind_t kind;
-    gh_str_t name, value; /* borrowed until the batch returns */
-    uint64_t if_version;  /* PUT, DELETE */
-    bool log;             /* append a line to the change log */
-    int64_t now_s;        /* UTC; 0: nothing has expired */
-    int64_t ttl_s;        /* CLAIM; PUT, TAKE: 0 never expires */
-    uint64_t n, limit;    /* TAKE */
-    unsigned group;       /* neighbours of one group > 0 hold together: if
+    gh_str_t name, value;          /* borrowed until the batch returns */
+    uint64_t if_version;           /* PUT, DELETE */
+    bool log;                      /* append a line to the change log */
+    int64_t now_s;                 /* UTC; 0: nothing has expired */
+    int64_t ttl_s;                 /* CLAIM; PUT, TAKE: 0 never expires */
+    uint64_t n, limit;             /* TAKE */
+    const gh_store_lease_t *lease; /* TAKE of a rate; n: at most. Only where
+                                      nodes share a store */
+    unsigned group; /* neighbours of one group > 0 hold together: if
                              one is refused none of the group is done, and
                              the others are GH_CONFLICT */
 
@@ -54,7 +56,8 @@ typedef struct {
                          TOO_LONG, UNAVAILABLE */
     uint64_t version; /* after the write; grows, never used twice */
     uint64_t granted; /* TAKE: 0..n */
-    uint64_t left;    /* TAKE: of the limit, after this */
+    uint64_t left;    /* TAKE: of the limit, after this; of a rate in
+                         thousandths of a token */
 } gh_write_t;
 
 /* What a read tells beside the value. */

@@ -3,8 +3,10 @@
  * what is stored.
  */
 
-#include "gh_redis.h"
+#include "gh_redis_inside.h"
+#include "gh_redis_lease_scripts.h"
 #include "gh_redis_scripts.h"
+#include "gh_redis_use.h"
 
 #include "gh_bytes.h"
 #include "gh_redis_command.h"
@@ -24,7 +26,6 @@ static gh_rc_t seal(const gh_redis_t *r, const gh_write_t *w, gh_str_t key,
                     gh_buf_t *out);
 static size_t write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
                          gh_str_t *args);
-static gh_str_t number(uint64_t n, char room[24]);
 static gh_rc_t add_one(const gh_redis_t *r, const gh_write_t *w,
                        uint64_t since, gh_redis_bytes_t *out);
 static gh_rc_t add_line(const gh_redis_t *r, const gh_write_t *w,
@@ -45,8 +46,14 @@ gh_redis_script_text(gh_redis_script_t script)
         return GH_STR(GH_REDIS_LUA_SCRIPT_DELETE);
     case GH_REDIS_CLAIM:
         return GH_STR(GH_REDIS_LUA_SCRIPT_CLAIM);
+    case GH_REDIS_USE:
+        return gh_redis_use_script();
     case GH_REDIS_TAKE:
         return GH_STR(GH_REDIS_LUA_SCRIPT_TAKE);
+    case GH_REDIS_LEASE:
+        return GH_STR(GH_REDIS_LUA_SCRIPT_LEASE);
+    case GH_REDIS_BEAT:
+        return GH_STR(GH_REDIS_LUA_SCRIPT_BEAT);
     case GH_REDIS_LOG:
         return GH_STR(GH_REDIS_LUA_SCRIPT_LOG);
     case GH_REDIS_CHANGES:
@@ -160,8 +167,8 @@ gh_redis_changes_command(const gh_redis_t *r, uint64_t since,
     gh_str_t args[6];
 
     add_script(r, GH_REDIS_CHANGES, GH_STR(LOG_KEY), args);
-    args[4] = number(since + 1, from);
-    args[5] = number(GH_REDIS_LINES, count);
+    args[4] = gh_redis_number(since + 1, from);
+    args[5] = gh_redis_number(GH_REDIS_LINES, count);
 
     return gh_redis_command(args, 6, out);
 }
@@ -180,10 +187,10 @@ add_script(const gh_redis_t *r, gh_redis_script_t script, gh_str_t key,
 }
 
 
-static gh_str_t
-number(uint64_t n, char room[24])
+gh_str_t
+gh_redis_number(uint64_t n, char room[GH_REDIS_NUMBER_MAX])
 {
-    gh_buf_t out = { room, 0, 24 };
+    gh_buf_t out = { room, 0, GH_REDIS_NUMBER_MAX };
 
     (void) gh_buf_add_u64(&out, n);
 
@@ -247,7 +254,8 @@ add_one(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
 {
     char room[GH_REDIS_KEY_MAX], numbers[72];
     gh_buf_t key = GH_BUF(room), sealed = { NULL, 0, 0 };
-    gh_str_t args[8];
+    gh_str_t args[4 + GH_REDIS_LEASE_ARGS];
+    gh_redis_lease_args_t lease;
     size_t n;
     gh_rc_t rc = GH_OK;
 
@@ -264,8 +272,16 @@ add_one(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
         rc = seal(r, w, gh_buf_str(&key), &sealed);
     }
 
-    add_script(r, scripts[w->type], gh_buf_str(&key), args);
-    n = 4 + write_args(w, gh_buf_str(&sealed), numbers, &args[4]);
+    if (w->type == GH_WRITE_TAKE && w->lease != NULL) {
+        add_script(r, GH_REDIS_LEASE, gh_buf_str(&key), args);
+        gh_redis_lease_args(r, w->lease, &lease);
+        memcpy(&args[4], lease.args, sizeof(lease.args));
+        n = 4 + GH_REDIS_LEASE_ARGS;
+
+    } else {
+        add_script(r, scripts[w->type], gh_buf_str(&key), args);
+        n = 4 + write_args(w, gh_buf_str(&sealed), numbers, &args[4]);
+    }
 
     if (rc == GH_OK && w->log) {
         rc = add_line(r, w, since, out);
@@ -292,8 +308,8 @@ write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
 {
     gh_str_t version = w->if_version == GH_VERSION_ANY
                            ? GH_STR("*")
-                           : number(w->if_version, numbers);
-    gh_str_t ttl = number((uint64_t) w->ttl_s, numbers + 24);
+                           : gh_redis_number(w->if_version, numbers);
+    gh_str_t ttl = gh_redis_number((uint64_t) w->ttl_s, numbers + 24);
 
     switch (w->type) {
 
@@ -307,9 +323,10 @@ write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
         return 2;
 
     case GH_WRITE_TAKE:
-        args[0] = number(w->n < NUMBER_MAX ? w->n : NUMBER_MAX, numbers);
-        args[1] = number(w->limit < NUMBER_MAX ? w->limit : NUMBER_MAX,
-                         numbers + 48);
+        args[0] =
+            gh_redis_number(w->n < NUMBER_MAX ? w->n : NUMBER_MAX, numbers);
+        args[1] = gh_redis_number(
+            w->limit < NUMBER_MAX ? w->limit : NUMBER_MAX, numbers + 48);
         args[2] = ttl;
         return 3;
 
@@ -334,11 +351,11 @@ add_line(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
                     gh_store_name_hash(w->kind, w->name));
 
     add_script(r, GH_REDIS_LOG, GH_STR(LOG_KEY), args);
-    args[4] = number(since + 1, from);
-    args[5] = number(GH_REDIS_LINES, count);
+    args[4] = gh_redis_number(since + 1, from);
+    args[5] = gh_redis_number(GH_REDIS_LINES, count);
     args[6] = gh_str(line);
     args[7] = gh_str(r->channel);
-    args[8] = number(GH_LMDB_LOG_KEPT, kept);
+    args[8] = gh_redis_number(GH_LMDB_LOG_KEPT, kept);
 
     return add(out, args, 9);
 }

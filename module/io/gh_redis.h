@@ -11,6 +11,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "gh_lease.h"
 #include "gh_lmdb.h"
 #include "gh_secret.h"
 
@@ -29,7 +30,10 @@ typedef enum {
     GH_REDIS_PUT,
     GH_REDIS_DELETE,
     GH_REDIS_CLAIM,
+    GH_REDIS_USE, /* gh_redis_use.h */
     GH_REDIS_TAKE,
+    GH_REDIS_LEASE,
+    GH_REDIS_BEAT,
     GH_REDIS_SCRIPTS
 } gh_redis_script_t;
 
@@ -43,8 +47,25 @@ typedef enum {
     GH_REDIS_DOUBT     /* not an answer to that question: leave */
 } gh_redis_verdict_t;
 
+/*
+ * What a node knows of the Redis it asks. Counters of another run of it may
+ * have been lost in part, and in another epoch its clock was set.
+ */
+typedef struct {
+    char id[17];       /* of this node; 16 hexadecimal digits */
+    uint64_t run;      /* of the server; 0: it does not say */
+    uint64_t since_us; /* what is missing was lost then; 0: never */
+    uint64_t epoch;    /* counts on when the clock was set */
+    int64_t clock_us;  /* its clock, less this node's monotonic one */
+} gh_redis_node_t;
+
+typedef struct {
+    uint64_t since_us, epoch, nodes, now_us;
+} gh_redis_beat_t;
+
 typedef struct {
     const gh_secret_t *secret; /* borrowed */
+    gh_redis_node_t node;      /* for askings of leases */
     char sha[GH_REDIS_SCRIPTS][41];
     char channel[40]; /* of that database; NUL-terminated */
 } gh_redis_t;
@@ -102,6 +123,34 @@ gh_rc_t gh_redis_write_command(const gh_redis_t *r, const gh_write_t *w,
  */
 gh_rc_t gh_redis_batch_command(const gh_redis_t *r, const gh_write_t *w,
                                size_t n, gh_redis_bytes_t *out);
+
+/* What tells one run of a server from another: of INFO server. */
+gh_rc_t gh_redis_run_command(gh_redis_bytes_t *out);
+gh_redis_verdict_t gh_redis_run_judge(const redisReply *reply, uint64_t *run);
+
+/*
+ * This node is there; asked again within 10 s, else it does not count. known:
+ * the run that it asked before, 0: none. ended: the epoch in which it has
+ * seen the clock jump, 0: it has not.
+ */
+gh_rc_t gh_redis_beat_command(const gh_redis_t *r, uint64_t known,
+                              uint64_t ended, gh_redis_bytes_t *out);
+gh_redis_verdict_t gh_redis_beat_judge(const redisReply *reply,
+                                       gh_redis_beat_t *beat);
+
+/* How far its clock and ours may drift apart before it counts as set. */
+#define GH_REDIS_CLOCK_SLACK_US INT64_C(250000)
+
+/* The arguments of a lease, behind its key. */
+#define GH_REDIS_LEASE_ARGS 12
+
+typedef struct {
+    char room[GH_REDIS_LEASE_ARGS][24];
+    gh_str_t args[GH_REDIS_LEASE_ARGS];
+} gh_redis_lease_args_t;
+
+void gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
+                         gh_redis_lease_args_t *out);
 
 /* GH_REDIS_DONE: not an error. *code: its first word if it is known. */
 gh_redis_verdict_t gh_redis_error(const redisReply *reply, gh_str_t *code);

@@ -4,7 +4,7 @@
  * connection, so that no reply can reach another question.
  */
 
-#include "gh_redis.h"
+#include "gh_redis_inside.h"
 
 #include "gh_bytes.h"
 
@@ -12,8 +12,6 @@
 #include <stdlib.h>
 
 
-static gh_str_t text_of(const redisReply *reply);
-static bool number_of(const redisReply *reply, uint64_t *n);
 static bool line_parse(gh_str_t text, gh_store_change_t *line);
 static gh_rc_t open_record(const gh_redis_t *r, gh_str_t sealed, gh_str_t key,
                            gh_redis_record_t *record);
@@ -59,7 +57,7 @@ gh_redis_error(const redisReply *reply, gh_str_t *code)
         return GH_REDIS_DONE;
     }
 
-    text = text_of(reply);
+    text = gh_redis_text_of(reply);
     word = gh_str_cut(text, ' ', &rest);
 
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
@@ -117,8 +115,8 @@ contains(gh_str_t text, const char *word)
 }
 
 
-static gh_str_t
-text_of(const redisReply *reply)
+gh_str_t
+gh_redis_text_of(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS
         && reply->type != REDIS_REPLY_ERROR)
@@ -130,11 +128,11 @@ text_of(const redisReply *reply)
 }
 
 
-static bool
-number_of(const redisReply *reply, uint64_t *n)
+bool
+gh_redis_number_of(const redisReply *reply, uint64_t *n)
 {
     return reply->type == REDIS_REPLY_STRING
-           && gh_str_to_u64(text_of(reply), UINT64_MAX, n) == GH_OK;
+           && gh_str_to_u64(gh_redis_text_of(reply), UINT64_MAX, n) == GH_OK;
 }
 
 
@@ -149,7 +147,7 @@ gh_redis_queued_judge(const redisReply *reply, unsigned index)
     }
 
     if (reply->type != REDIS_REPLY_STATUS
-        || !gh_str_eq(text_of(reply),
+        || !gh_str_eq(gh_redis_text_of(reply),
                       index == 0 ? GH_STR("OK") : GH_STR("QUEUED")))
     {
         return GH_REDIS_DOUBT;
@@ -208,17 +206,18 @@ gh_redis_script_judge(const redisReply *reply, gh_write_t *w)
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != want
-        || !number_of(reply->element[1], &w->version)
+        || !gh_redis_number_of(reply->element[1], &w->version)
         || (want == 4
-            && (!number_of(reply->element[2], &w->granted)
-                || !number_of(reply->element[3], &w->left)
+            && (!gh_redis_number_of(reply->element[2], &w->granted)
+                || !gh_redis_number_of(reply->element[3], &w->left)
                 || w->granted > w->n)))
     {
         return GH_REDIS_DOUBT;
     }
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (gh_str_eq(text_of(reply->element[0]), gh_str(words[i].word))) {
+        if (gh_str_eq(gh_redis_text_of(reply->element[0]),
+                      gh_str(words[i].word))) {
             w->rc = words[i].rc;
             return GH_REDIS_DONE;
         }
@@ -240,7 +239,7 @@ gh_redis_changes_judge(const redisReply *reply, gh_redis_changes_t *changes)
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1
         || reply->elements > GH_REDIS_LINES + 1
-        || !number_of(reply->element[0], &changes->last))
+        || !gh_redis_number_of(reply->element[0], &changes->last))
     {
         return GH_REDIS_DOUBT;
     }
@@ -248,7 +247,8 @@ gh_redis_changes_judge(const redisReply *reply, gh_redis_changes_t *changes)
     changes->n = reply->elements - 1;
 
     for (size_t i = 0; i < changes->n; i++) {
-        if (!line_parse(text_of(reply->element[i + 1]), &changes->lines[i])) {
+        if (!line_parse(gh_redis_text_of(reply->element[i + 1]),
+                        &changes->lines[i])) {
             return GH_REDIS_DOUBT;
         }
     }
@@ -350,9 +350,10 @@ gh_redis_found_judge(const gh_redis_t *r, const redisReply *reply,
         return GH_REDIS_DONE;
     }
 
-    if (!number_of(reply->element[0], &record->version)
+    if (!gh_redis_number_of(reply->element[0], &record->version)
         || reply->element[1]->type != REDIS_REPLY_STRING
-        || !number_of(reply->element[2], &expires) || expires > INT64_MAX)
+        || !gh_redis_number_of(reply->element[2], &expires)
+        || expires > INT64_MAX)
     {
         return GH_REDIS_DONE;
     }
@@ -360,7 +361,7 @@ gh_redis_found_judge(const gh_redis_t *r, const redisReply *reply,
     record->expires_at_s = (int64_t) expires;
 
     if (kind == GH_KIND_QUOTA) {
-        gh_str_t text = text_of(reply->element[1]);
+        gh_str_t text = gh_redis_text_of(reply->element[1]);
 
         record->value = malloc(text.len + 1);
         record->len = text.len;
@@ -373,7 +374,7 @@ gh_redis_found_judge(const gh_redis_t *r, const redisReply *reply,
         return GH_REDIS_DONE;
     }
 
-    *rc = open_record(r, text_of(reply->element[1]), key, record);
+    *rc = open_record(r, gh_redis_text_of(reply->element[1]), key, record);
 
     return GH_REDIS_DONE;
 }

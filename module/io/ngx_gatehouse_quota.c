@@ -7,6 +7,8 @@
 
 #include "ngx_gatehouse_quota.h"
 
+#include "gh_traffic.h"
+
 #include <ngx_event.h>
 
 #define NGX_GATEHOUSE_QUOTA_NAME 128
@@ -49,7 +51,7 @@ typedef struct {
 
 
 static gh_rc_t ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
-                                       const ngx_gatehouse_quota_key_t *key,
+                                       const ngx_gatehouse_limit_key_t *key,
                                        uint32_t period,
                                        ngx_gatehouse_waiter_t *waiter);
 static void ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op);
@@ -71,7 +73,7 @@ static void ngx_gatehouse_quota_note(ngx_gatehouse_quota_ask_t *ask,
 static uint64_t ngx_gatehouse_quota_note_cell(uint64_t old, void *data,
                                               gh_rc_t *rc);
 static uint64_t ngx_gatehouse_quota_noted(ngx_gatehouse_quota_t *q,
-                                          const ngx_gatehouse_quota_key_t *key,
+                                          const ngx_gatehouse_limit_key_t *key,
                                           uint32_t period);
 static uint64_t ngx_gatehouse_quota_credit(ngx_gatehouse_quota_ask_t *ask);
 static uint64_t ngx_gatehouse_quota_now(void);
@@ -118,7 +120,7 @@ ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q)
 
 gh_rc_t
 ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
-                         const ngx_gatehouse_quota_key_t *key, uint64_t cost,
+                         const ngx_gatehouse_limit_key_t *key, uint64_t cost,
                          gh_limit_state_t *state,
                          ngx_gatehouse_waiter_t *waiter)
 {
@@ -194,7 +196,7 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
 
 void
 ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
-                              const ngx_gatehouse_quota_key_t *key,
+                              const ngx_gatehouse_limit_key_t *key,
                               uint64_t cost, int64_t taken_at_s)
 {
     ngx_gatehouse_quota_grant(
@@ -202,11 +204,33 @@ ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
 }
 
 
+gh_rc_t
+ngx_gatehouse_limit_name(const ngx_gatehouse_limit_key_t *key, uint32_t period,
+                         gh_buf_t *out)
+{
+    size_t i;
+    char room[3 * GH_NAME_MAX + 2];
+    gh_buf_t limit = GH_BUF(room);
+
+    const gh_str_t parts[] = { key->scope, key->name, key->service };
+
+    for (i = 0; i < 3; i++) {
+        if ((i > 0 && gh_buf_add_char(&limit, '/') != GH_OK)
+            || gh_buf_add(&limit, parts[i]) != GH_OK)
+        {
+            return GH_TOO_LONG;
+        }
+    }
+
+    return gh_store_quota_name(gh_buf_str(&limit), key->subject, period, out);
+}
+
+
 /* GH_OK: look at the cell again. GH_AGAIN: the waiter is linked. */
 
 static gh_rc_t
 ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
-                        const ngx_gatehouse_quota_key_t *key, uint32_t period,
+                        const ngx_gatehouse_limit_key_t *key, uint32_t period,
                         ngx_gatehouse_waiter_t *waiter)
 {
     char room[NGX_GATEHOUSE_QUOTA_NAME];
@@ -219,8 +243,7 @@ ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
 
     if (ask == NULL) {
 
-        if (gh_store_quota_name(key->limit, key->subject, period, &name)
-            != GH_OK) {
+        if (ngx_gatehouse_limit_name(key, period, &name) != GH_OK) {
             return GH_NOMEM;
         }
 
@@ -444,7 +467,7 @@ ngx_gatehouse_quota_note_cell(uint64_t old, void *data, gh_rc_t *rc)
 
 static uint64_t
 ngx_gatehouse_quota_noted(ngx_gatehouse_quota_t *q,
-                          const ngx_gatehouse_quota_key_t *key,
+                          const ngx_gatehouse_limit_key_t *key,
                           uint32_t period)
 {
     uint64_t left, word;

@@ -14,17 +14,22 @@
 
 typedef struct ngx_gatehouse_quota_s ngx_gatehouse_quota_t;
 
+/* One counter of one limit, by the names that all nodes know it by. */
 typedef struct {
-    uint64_t hash;    /* of the cell: secret hash of limit, subject */
-    gh_str_t limit;   /* its full name: plan and limit */
-    gh_str_t subject; /* who is counted */
+    uint64_t hash; /* of the cell: secret hash of all of them */
+    gh_str_t scope, name, service; /* plan, limit; each may be empty */
+    gh_str_t subject;              /* who is counted */
     const gh_limit_t *rule;
-} ngx_gatehouse_quota_key_t;
+} ngx_gatehouse_limit_key_t;
 
 
 ngx_gatehouse_quota_t *ngx_gatehouse_quota_create(
     ngx_cycle_t *cycle, ngx_shm_zone_t *zone, ngx_gatehouse_store_t *store);
 void ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q);
+
+/* Its name in the store, in room of 32 characters; GH_TOO_LONG. */
+gh_rc_t ngx_gatehouse_limit_name(const ngx_gatehouse_limit_key_t *key,
+                                 uint32_t period, gh_buf_t *out);
 
 /*
  * Spends `cost` of the current period. state->remaining is what is left of
@@ -39,12 +44,12 @@ void ngx_gatehouse_quota_destroy(ngx_gatehouse_quota_t *q);
  * amount per period and marks the node degraded; beyond it GH_DENIED.
  */
 gh_rc_t ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
-                                 const ngx_gatehouse_quota_key_t *key,
+                                 const ngx_gatehouse_limit_key_t *key,
                                  uint64_t cost, gh_limit_state_t *state,
                                  ngx_gatehouse_waiter_t *waiter);
 /* Gives back what was taken at taken_at_s and another limit refused. */
 void ngx_gatehouse_quota_give_back(ngx_gatehouse_quota_t *q,
-                                   const ngx_gatehouse_quota_key_t *key,
+                                   const ngx_gatehouse_limit_key_t *key,
                                    uint64_t cost, int64_t taken_at_s);
 
 

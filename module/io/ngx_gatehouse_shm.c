@@ -178,10 +178,15 @@ static ngx_int_t
 shm_build(ngx_shm_zone_t *zone, ngx_gatehouse_shm_t *shm)
 {
     size_t hundredth = zone->shm.size / 100, per_series;
+    uint64_t node;
 
-    if (RAND_bytes((u_char *) &shm->sip, sizeof(gh_sipkey_t)) != 1) {
+    if (RAND_bytes((u_char *) &shm->sip, sizeof(gh_sipkey_t)) != 1
+        || RAND_bytes((u_char *) &node, sizeof(node)) != 1)
+    {
         return NGX_ERROR;
     }
+
+    ngx_sprintf((u_char *) shm->node.id, "%016xL%Z", node);
 
     shm->slots = shm_slots(zone->data);
 

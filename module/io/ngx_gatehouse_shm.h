@@ -16,6 +16,7 @@
 #include "gh_limit.h"
 #include "gh_metrics.h"
 #include "gh_replay.h"
+#include "ngx_gatehouse_node.h"
 
 #define NGX_GATEHOUSE_SHM_MIN (4 * 1024 * 1024)
 #define NGX_GATEHOUSE_SLOTS_MAX 64
@@ -96,6 +97,8 @@ typedef struct {
 
     ngx_atomic_t n_logins; /* providers with a place in the counters */
     char login_names[NGX_GATEHOUSE_LOGINS_MAX][NGX_GATEHOUSE_LOGIN_NAME];
+
+    ngx_gatehouse_node_t node; /* among those that share a store */
 
     uint64_t bad_until_ns; /* monotonic: the last bad credential is forgiven */
 

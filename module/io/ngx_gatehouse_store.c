@@ -306,6 +306,7 @@ ngx_gatehouse_store_op_move(ngx_gatehouse_store_op_t *to,
     to->expires_at_s = from->expires_at_s;
     to->granted = from->granted;
     to->left = from->left;
+    to->remembers_s = from->remembers_s;
 
     ngx_gatehouse_store_op_result(to, b->result, from->result.len);
     b->result = NULL;
@@ -354,6 +355,10 @@ ngx_gatehouse_store_submit(ngx_gatehouse_store_t *store,
 
     deadline = op->deadline ? op->deadline : store->conf.deadline;
 
+    if (op->leased && op->deadline == 0) {
+        deadline = ngx_gatehouse_store_lease_deadline(store);
+    }
+
     b->store = store;
     b->pending = 1;
     ngx_queue_insert_tail(&store->pending, &b->queue);
@@ -367,6 +372,20 @@ ngx_gatehouse_store_submit(ngx_gatehouse_store_t *store,
 }
 
 
+ngx_msec_t
+ngx_gatehouse_store_lease_deadline(const ngx_gatehouse_store_t *store)
+{
+    return ngx_max(store->conf.deadline / 2, 1);
+}
+
+
+ngx_uint_t
+ngx_gatehouse_store_shared(const ngx_gatehouse_store_t *store)
+{
+    return store->conf.redis != NULL;
+}
+
+
 /* NGX_DECLINED: refused, op->rc is set. */
 
 static ngx_int_t
@@ -377,6 +396,7 @@ store_check(ngx_gatehouse_store_op_t *op)
     op->expires_at_s = 0;
     op->granted = 0;
     op->left = 0;
+    op->remembers_s = 0;
 
     if (op->name.len > GH_STORE_NAME_MAX || op->value.len > GH_STORE_VALUE_MAX)
     {
@@ -386,7 +406,7 @@ store_check(ngx_gatehouse_store_op_t *op)
 
     if (op->name.len == 0 || !gh_kind_valid(op->kind)
         || (op->type == NGX_GATEHOUSE_STORE_CLAIM && op->ttl_s <= 0)
-        || op->ttl_s < 0)
+        || (op->leased && op->lease.rule.interval_ns == 0) || op->ttl_s < 0)
     {
         op->rc = GH_INVALID;
         return NGX_DECLINED;

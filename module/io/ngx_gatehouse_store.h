@@ -16,6 +16,7 @@
 
 #include "gh_secret.h"
 #include "gh_store.h"
+#include "ngx_gatehouse_node.h"
 
 
 typedef struct ngx_gatehouse_store_s ngx_gatehouse_store_t;
@@ -42,13 +43,19 @@ typedef enum {
 struct ngx_gatehouse_store_op_s {
     ngx_gatehouse_store_type_e type;
     gh_kind_t kind;
-    gh_str_t name, value; /* copies inside the block */
-    uint64_t if_version;  /* PUT, DELETE: GH_VERSION_ANY from _op_create,
+    gh_str_t name, value;   /* copies inside the block */
+    uint64_t if_version;    /* PUT, DELETE: GH_VERSION_ANY from _op_create,
                              0 is "must be absent" */
-    ngx_msec_t deadline;  /* span, ms; 0: the store's own */
-    int64_t ttl_s;        /* CLAIM; PUT, TAKE: 0 no expiry */
-    uint64_t n, limit;    /* TAKE */
-    unsigned log : 1;     /* append to the change log */
+    ngx_msec_t deadline;    /* span, ms; 0: the store's own */
+    int64_t ttl_s;          /* CLAIM; PUT, TAKE: 0 no expiry */
+    uint64_t n, limit;      /* TAKE */
+    gh_store_lease_t lease; /* TAKE with `leased`; n: at most */
+    unsigned leased : 1;    /* of a rate that nodes share; its deadline is half
+                             of the others'. GH_CONFLICT, GH_ABSENT: nothing
+                             was given, ask anew */
+    unsigned log : 1;       /* append to the change log */
+    unsigned once : 1;      /* CLAIM in a shared store: whatever is there, even
+                             damaged, is not claimed again */
     unsigned abandoned : 1;
 
     void (*handler)(ngx_gatehouse_store_op_t *op);
@@ -61,7 +68,10 @@ struct ngx_gatehouse_store_op_s {
     uint64_t version;     /* CONFLICT: of what stands there, 0: nothing */
     int64_t expires_at_s; /* GET: 0 never */
     uint64_t granted;     /* TAKE: 0..n, also with OK */
-    uint64_t left;        /* TAKE: of the limit, after this */
+    uint64_t left;        /* TAKE: of the limit, after this; `leased`: in
+                             thousandths of a token */
+    int64_t remembers_s;  /* CLAIM, once: for so long the store has lost no
+                             claim; it may be a second too many */
 
     void *private_data; /* the backend's */
 };
@@ -108,7 +118,8 @@ typedef struct {
     ngx_gid_t group;
     ngx_array_t *blocks; /* of gatehouse_redis; NULL: none */
     struct ngx_gatehouse_redis_conf_s *redis; /* NULL: another backend */
-    const gh_secret_t *secret; /* set before _open: seals what Redis gets */
+    const gh_secret_t *secret;  /* set before _open: seals what Redis gets */
+    ngx_gatehouse_node_t *node; /* set before _open by who leases */
 } ngx_gatehouse_store_conf_t;
 
 /*
@@ -183,6 +194,13 @@ ngx_int_t ngx_gatehouse_store_names(ngx_gatehouse_store_t *store,
 /* How long ago the change log was last seen to its end: what was loaded
  * since then, or followed since, is known to be right as of then. */
 ngx_msec_t ngx_gatehouse_store_age(ngx_gatehouse_store_t *store);
+
+/* How long an asking for a lease may take. */
+ngx_msec_t ngx_gatehouse_store_lease_deadline(
+    const ngx_gatehouse_store_t *store);
+
+/* Nodes share it: rates are leased, what may be used once is claimed. */
+ngx_uint_t ngx_gatehouse_store_shared(const ngx_gatehouse_store_t *store);
 
 /* The last line of the change log that was followed; 0: none yet. */
 uint64_t ngx_gatehouse_store_sequence(const ngx_gatehouse_store_t *store);

@@ -69,6 +69,14 @@ redis_open(ngx_gatehouse_store_t *store)
     redis->conf = store->conf.redis;
     gh_redis_init(&redis->words, store->conf.secret,
                   (unsigned) redis->conf->database);
+    if (store->conf.node == NULL) {
+        /* nobody here leases */
+        ngx_memset(redis->alone.id, '0', sizeof(redis->alone.id) - 1);
+        store->conf.node = &redis->alone;
+    }
+
+    ngx_memcpy(redis->words.node.id, store->conf.node->id,
+               sizeof(redis->words.node.id));
 
     ngx_queue_init(&redis->asked);
     ngx_queue_init(&redis->waiting);
@@ -149,9 +157,11 @@ redis_begin(ngx_gatehouse_store_t *store)
 {
     char fingerprint[17];
     gh_str_t args[4];
+    gh_redis_bytes_t bytes;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
     redis->loading = 0;
+    redis->unsure = 1;
     gh_secret_fingerprint(store->conf.secret, fingerprint);
 
     args[0] = GH_STR("SET");
@@ -168,11 +178,21 @@ redis_begin(ngx_gatehouse_store_t *store)
 
     args[0] = GH_STR("GET");
 
-    if (redis_ask_args(store, NGX_GATEHOUSE_REDIS_ROOT_GET, args, 2) == NULL) {
+    if (redis_ask_args(store, NGX_GATEHOUSE_REDIS_ROOT_GET, args, 2) == NULL
+        || ngx_gatehouse_store_redis_mark(store) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_gatehouse_store_redis_ask_changes(store, 0, 1);
+    if (gh_redis_run_command(&bytes) != GH_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_RUN,
+                                         &bytes, NULL)
+                   != NULL
+               ? NGX_OK
+               : NGX_ERROR;
 }
 
 
@@ -279,10 +299,14 @@ redis_reply(ngx_gatehouse_redis_connection_t *conn, const redisReply *reply,
 
     case NGX_GATEHOUSE_REDIS_GET:
     case NGX_GATEHOUSE_REDIS_WRITE:
+    case NGX_GATEHOUSE_REDIS_USE:
         return ngx_gatehouse_store_redis_answer(store, slot, reply, why);
 
     case NGX_GATEHOUSE_REDIS_CHANGES:
         return redis_changes(store, slot, reply, why);
+
+    case NGX_GATEHOUSE_REDIS_BEAT:
+        return ngx_gatehouse_store_redis_beaten(store, slot, reply, why);
 
     default:
         return redis_greeted(store, slot, reply, why);
@@ -300,6 +324,10 @@ redis_greeted(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     ngx_gatehouse_redis_question_e type = slot->type;
 
     ngx_gatehouse_store_redis_free(store, slot);
+
+    if (type == NGX_GATEHOUSE_REDIS_RUN) {
+        return ngx_gatehouse_store_redis_run(store, reply);
+    }
 
     if (gh_redis_error(reply, &code) != GH_REDIS_DONE) {
         *why = gh_redis_error_words(code);

@@ -13,9 +13,12 @@ typedef enum {
     NGX_GATEHOUSE_REDIS_SCRIPT = 0, /* SCRIPT LOAD */
     NGX_GATEHOUSE_REDIS_ROOT_SET,
     NGX_GATEHOUSE_REDIS_ROOT_GET,
+    NGX_GATEHOUSE_REDIS_RUN, /* INFO server */
+    NGX_GATEHOUSE_REDIS_BEAT,
     NGX_GATEHOUSE_REDIS_CHANGES,
     NGX_GATEHOUSE_REDIS_GET,
-    NGX_GATEHOUSE_REDIS_WRITE
+    NGX_GATEHOUSE_REDIS_WRITE,
+    NGX_GATEHOUSE_REDIS_USE /* a claim that is made once */
 } ngx_gatehouse_redis_question_e;
 
 /* A question whose replies are due, in the order of asking. */
@@ -31,6 +34,7 @@ typedef struct {
     ngx_msec_t asked_at;
     ngx_uint_t script;  /* SCRIPT: which */
     unsigned again : 1; /* after the scripts were lost */
+    unsigned look : 1;  /* USE: whose the mark is */
     unsigned first : 1; /* CHANGES: where the log stands, no lines */
 } ngx_gatehouse_redis_slot_t;
 
@@ -44,8 +48,12 @@ typedef struct {
     ngx_event_t follow;
     uint64_t sequence; /* followed so far */
     uint64_t wanted;   /* the channel has told of it */
+    ngx_gatehouse_node_t alone;
+    uint64_t beat_us; /* when the last beat was sent; monotonic */
+    unsigned beating : 1;
     unsigned polling : 1;
     unsigned loading : 1; /* scripts */
+    unsigned unsure : 1;  /* whether uses were lost: the mark will say */
     unsigned ready : 1;   /* operations may be sent */
     unsigned hopeful : 1; /* not there, but will be at once: they may wait */
     char why[300];
@@ -69,6 +77,8 @@ void ngx_gatehouse_store_redis_release(ngx_gatehouse_store_t *store);
 void ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store);
 void ngx_gatehouse_store_redis_free(ngx_gatehouse_store_t *store,
                                     ngx_gatehouse_redis_slot_t *slot);
+/* Makes sure that Redis knows since when it has kept all uses. */
+ngx_int_t ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store);
 /* The reply that an operation has waited for. */
 ngx_int_t ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
                                            ngx_gatehouse_redis_slot_t *slot,
@@ -83,6 +93,19 @@ ngx_uint_t ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store);
 ngx_int_t ngx_gatehouse_store_redis_ask_changes(ngx_gatehouse_store_t *store,
                                                 ngx_uint_t again,
                                                 ngx_uint_t first);
+/* This node is there. again: the scripts were lost; ended: the epoch in which
+ * the clock has jumped, 0: it has not. */
+ngx_int_t ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store,
+                                         ngx_uint_t again, uint64_t ended);
+ngx_int_t ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
+                                           ngx_gatehouse_redis_slot_t *slot,
+                                           const redisReply *reply,
+                                           const char **why);
+/* Which run of the server it is; asks for the rest. */
+ngx_int_t ngx_gatehouse_store_redis_run(ngx_gatehouse_store_t *store,
+                                        const redisReply *reply);
+/* What the node knows, as of now, for an asking of a lease. */
+void ngx_gatehouse_store_redis_node(ngx_gatehouse_store_t *store);
 /* Lines of the change log, in order, to all followers. */
 void ngx_gatehouse_store_redis_lines(ngx_gatehouse_store_t *store,
                                      const gh_redis_changes_t *changes);

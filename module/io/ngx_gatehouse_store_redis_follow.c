@@ -126,6 +126,10 @@ redis_follow(ngx_event_t *ev)
         return;
     }
 
+    if (redis->ready) {
+        (void) ngx_gatehouse_store_redis_beat(store, 0, 0);
+    }
+
     ngx_gatehouse_store_redis_poll(store);
 }
 

@@ -6,7 +6,11 @@
 
 #include "ngx_gatehouse_store_redis.h"
 
+#include "gh_redis_use.h"
 
+
+static ngx_gatehouse_redis_question_e redis_question(
+    const ngx_gatehouse_store_op_t *op);
 static ngx_uint_t redis_late(ngx_gatehouse_store_t *store);
 static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
                              ngx_gatehouse_store_op_t *op,
@@ -20,6 +24,9 @@ static gh_redis_verdict_t redis_got(ngx_gatehouse_store_t *store,
 static gh_redis_verdict_t redis_written(ngx_gatehouse_store_t *store,
                                         ngx_gatehouse_redis_slot_t *slot,
                                         const redisReply *reply);
+static gh_redis_verdict_t redis_used(ngx_gatehouse_store_t *store,
+                                     ngx_gatehouse_redis_slot_t *slot,
+                                     const redisReply *reply);
 static gh_rc_t redis_refused(ngx_gatehouse_store_t *store,
                              gh_redis_verdict_t verdict, gh_str_t code);
 static ngx_int_t redis_again(ngx_gatehouse_store_t *store,
@@ -57,11 +64,7 @@ ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
     op->rc = redis_command(store, op, &bytes);
 
     if (op->rc != GH_OK
-        || ngx_gatehouse_store_redis_ask(store,
-                                         op->type == NGX_GATEHOUSE_STORE_GET
-                                             ? NGX_GATEHOUSE_REDIS_GET
-                                             : NGX_GATEHOUSE_REDIS_WRITE,
-                                         &bytes, op)
+        || ngx_gatehouse_store_redis_ask(store, redis_question(op), &bytes, op)
                == NULL)
     {
         op->rc = GH_NOMEM;
@@ -71,6 +74,17 @@ ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
     op->rc = GH_UNAVAILABLE; /* until it is known */
 
     return NGX_AGAIN;
+}
+
+
+static ngx_gatehouse_redis_question_e
+redis_question(const ngx_gatehouse_store_op_t *op)
+{
+    if (op->type == NGX_GATEHOUSE_STORE_GET) {
+        return NGX_GATEHOUSE_REDIS_GET;
+    }
+
+    return op->once ? NGX_GATEHOUSE_REDIS_USE : NGX_GATEHOUSE_REDIS_WRITE;
 }
 
 
@@ -104,7 +118,16 @@ redis_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
         return gh_redis_get_command(op->kind, op->name, bytes);
     }
 
+    if (op->once) {
+        return gh_redis_use_command(gh_str(redis->words.sha[GH_REDIS_USE]),
+                                    redis->unsure, op->name, op->ttl_s, bytes);
+    }
+
     redis_write_of(op, &write);
+
+    if (op->leased) {
+        ngx_gatehouse_store_redis_node(store);
+    }
 
     return gh_redis_write_command(&redis->words, &write, redis->sequence,
                                   bytes);
@@ -131,6 +154,7 @@ redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write)
     write->ttl_s = op->ttl_s;
     write->n = op->n;
     write->limit = op->limit;
+    write->lease = op->leased ? &op->lease : NULL;
 }
 
 
@@ -156,6 +180,7 @@ ngx_gatehouse_store_redis_ask(ngx_gatehouse_store_t *store,
     slot->op = op;
     slot->kind = op != NULL ? op->kind : GH_KIND_META;
     slot->code = GH_STR("");
+    slot->look = redis->unsure;
 
     redis->n++;
 
@@ -242,6 +267,10 @@ ngx_gatehouse_store_redis_free(ngx_gatehouse_store_t *store,
         redis->polling = 0;
     }
 
+    if (slot->type == NGX_GATEHOUSE_REDIS_BEAT) {
+        redis->beating = 0;
+    }
+
     ngx_queue_remove(&slot->queue);
     redis->n--;
     free(slot->bytes.data);
@@ -304,6 +333,28 @@ ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 
 
 ngx_int_t
+ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    gh_redis_bytes_t bytes;
+
+    if (gh_redis_use_command(gh_str(redis->words.sha[GH_REDIS_USE]), true,
+                             GH_STR(""), 1, &bytes)
+        != GH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_USE,
+                                         &bytes, NULL)
+                   != NULL
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_redis_slot_t *slot,
                                  const redisReply *reply, const char **why)
@@ -323,6 +374,8 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
     if (verdict == GH_REDIS_DONE) {
         verdict = slot->type == NGX_GATEHOUSE_REDIS_GET
                       ? redis_got(store, op, reply)
+                  : slot->type == NGX_GATEHOUSE_REDIS_USE
+                      ? redis_used(store, slot, reply)
                       : redis_written(store, slot, reply);
     }
 
@@ -367,8 +420,8 @@ redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
         return NGX_ERROR;
     }
 
-    slot = ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_WRITE,
-                                         &bytes, op);
+    slot =
+        ngx_gatehouse_store_redis_ask(store, redis_question(op), &bytes, op);
     if (slot == NULL) {
         return NGX_ERROR;
     }
@@ -454,8 +507,44 @@ redis_written(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     op->granted = write.granted;
     op->left = write.left;
 
+    if (op->leased && write.rc == GH_ABSENT) {
+        /* its clock is not what we think it is */
+        (void) ngx_gatehouse_store_redis_beat(store, 0, 0);
+    }
+
     if (write.log) {
         ngx_gatehouse_store_redis_lines(store, &changes);
+    }
+
+    if (!store->writable) {
+        ngx_gatehouse_store_stands(store, 1, 1, "");
+    }
+
+    return GH_REDIS_DONE;
+}
+
+
+static gh_redis_verdict_t
+redis_used(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
+           const redisReply *reply)
+{
+    gh_redis_use_t use;
+    gh_redis_verdict_t verdict;
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    verdict = gh_redis_use_judge(reply, &use);
+
+    if (verdict != GH_REDIS_DONE) {
+        return verdict;
+    }
+
+    if (slot->look) {
+        redis->unsure = 0;
+    }
+
+    if (slot->op != NULL) {
+        slot->op->rc = use.rc;
+        slot->op->remembers_s = use.remembers_s;
     }
 
     if (!store->writable) {
@@ -471,6 +560,7 @@ redis_refused(ngx_gatehouse_store_t *store, gh_redis_verdict_t verdict,
               gh_str_t code)
 {
     const char *words;
+    ngx_gatehouse_redis_t *redis = store->ctx;
 
     words = ngx_gatehouse_store_redis_say(store, gh_redis_error_words(code));
 
@@ -481,6 +571,7 @@ redis_refused(ngx_gatehouse_store_t *store, gh_redis_verdict_t verdict,
         return GH_FULL;
 
     case GH_REDIS_READONLY:
+        redis->unsure = 1; /* what a replica has is another's */
         ngx_gatehouse_store_stands(store, 1, 0, words);
         return GH_UNAVAILABLE;
 

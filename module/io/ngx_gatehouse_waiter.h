@@ -15,8 +15,10 @@ typedef struct {
     ngx_queue_t queue;
     void (*handler)(void *data); /* ask again now */
     void *data;
+    ngx_msec_t since; /* of a lease: when it began to wait, 0: it does not */
     unsigned linked : 1;
     unsigned denied : 1; /* by a quota: could not ask, no credit is left */
+    unsigned alone : 1;  /* of a lease: could not ask, decide by our share */
 } ngx_gatehouse_waiter_t;
 
 
