@@ -12,26 +12,26 @@
 #include "gh_redis.h"
 
 typedef struct {
-    gh_rc_t rc;          /* OK, CONFLICT: it was used; INVALID: not ours */
-    int64_t remembers_s; /* for so long no use was forgotten; counts whole
-                            seconds, and may be one too many */
+    gh_str_t name;   /* borrowed; empty: only the mark is seen to */
+    int64_t ttl_s;   /* from 1 */
+    int64_t needs_s; /* used only if for longer than so nothing was lost;
+                        by whole seconds, so that one more may be missing */
+    bool look; /* compare the mark with the server's run and the history of
+                  its data, which costs it an INFO; needed once on each
+                  connection, before the first use */
 } gh_redis_use_t;
 
 
 /* For SCRIPT LOAD. */
 gh_str_t gh_redis_use_script(void);
 
-/*
- * sha: of the script. look: compare the mark with the server's run and the
- * history of its data, which costs it an INFO; needed once on a connection,
- * before the first use. An empty name uses nothing. ttl_s from 1.
- */
-gh_rc_t gh_redis_use_command(gh_str_t sha, bool look, gh_str_t name,
-                             int64_t ttl_s, gh_redis_bytes_t *out);
+/* sha: of the script. GH_NOMEM, else GH_OK and bytes to send. */
+gh_rc_t gh_redis_use_command(gh_str_t sha, const gh_redis_use_t *use,
+                             gh_redis_bytes_t *out);
 
-/* DONE: *use is set. */
-gh_redis_verdict_t gh_redis_use_judge(const redisReply *reply,
-                                      gh_redis_use_t *use);
+/* DONE: *rc is GH_OK, GH_CONFLICT (it was used), GH_INVALID (what is there
+ * is not ours) or GH_UNAVAILABLE (not used; it may have been, and lost). */
+gh_redis_verdict_t gh_redis_use_judge(const redisReply *reply, gh_rc_t *rc);
 
 
 #endif

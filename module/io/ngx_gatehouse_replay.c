@@ -2,15 +2,15 @@
  * Replay memory: of one node, under the slab's mutex, which the master
  * releases for a dead worker; of many, a claim in the store.
  *
- * A shared store keeps a claim by its own clock, and says for how long it
- * has lost none. What a signer made before that may have been used, and
+ * A shared store keeps a claim by its own clock, and knows for how long it
+ * has lost none: what a signer made before that may have been used, and
  * forgotten.
  */
 
 #include "ngx_gatehouse_replay.h"
 
 /* How far the clocks of nodes may be apart. */
-#define NGX_GATEHOUSE_REPLAY_APART_S 5
+#define NGX_GATEHOUSE_REPLAY_APART_S 3
 /* Claims outlive what they stand for by this, for a clock that is set. */
 #define NGX_GATEHOUSE_REPLAY_SPARE_S 60
 
@@ -56,9 +56,10 @@ static gh_rc_t
 replay_ask(ngx_gatehouse_store_t *store, ngx_gatehouse_replay_ask_t *ask)
 {
     gh_str_t name;
-    int64_t left_s;
+    int64_t left_s, age_s;
 
     left_s = ask->use.expires_at_s - ngx_time();
+    age_s = ngx_time() - ask->use.made_at_s;
 
     if (left_s <= 0) {
         return GH_UNAVAILABLE;
@@ -76,6 +77,7 @@ replay_ask(ngx_gatehouse_store_t *store, ngx_gatehouse_replay_ask_t *ask)
 
     ask->op->once = 1;
     ask->op->ttl_s = left_s + NGX_GATEHOUSE_REPLAY_SPARE_S;
+    ask->op->needs_s = age_s + ask->use.ahead_s + NGX_GATEHOUSE_REPLAY_APART_S;
     ask->op->handler = replay_answered;
     ask->op->data = ask;
 
@@ -99,21 +101,12 @@ static gh_rc_t
 replay_judge(ngx_gatehouse_replay_ask_t *ask)
 {
     gh_rc_t rc;
-    int64_t began_at_s;
 
     rc = ask->op->rc;
-    began_at_s = ngx_time() - ask->op->remembers_s;
 
     ngx_gatehouse_store_op_destroy(ask->op);
     ask->op = NULL;
 
-    if (rc == GH_OK
-        && (ask->use.made_at_s
-                <= began_at_s + ask->use.ahead_s + NGX_GATEHOUSE_REPLAY_APART_S
-            || ask->use.expires_at_s <= ngx_time()))
-    {
-        return GH_UNAVAILABLE;
-    }
-
-    return rc;
+    return rc == GH_OK && ask->use.expires_at_s <= ngx_time() ? GH_UNAVAILABLE
+                                                              : rc;
 }

@@ -306,7 +306,6 @@ ngx_gatehouse_store_op_move(ngx_gatehouse_store_op_t *to,
     to->expires_at_s = from->expires_at_s;
     to->granted = from->granted;
     to->left = from->left;
-    to->remembers_s = from->remembers_s;
 
     ngx_gatehouse_store_op_result(to, b->result, from->result.len);
     b->result = NULL;
@@ -396,7 +395,6 @@ store_check(ngx_gatehouse_store_op_t *op)
     op->expires_at_s = 0;
     op->granted = 0;
     op->left = 0;
-    op->remembers_s = 0;
 
     if (op->name.len > GH_STORE_NAME_MAX || op->value.len > GH_STORE_VALUE_MAX)
     {

@@ -48,6 +48,8 @@ struct ngx_gatehouse_store_op_s {
                              0 is "must be absent" */
     ngx_msec_t deadline;    /* span, ms; 0: the store's own */
     int64_t ttl_s;          /* CLAIM; PUT, TAKE: 0 no expiry */
+    int64_t needs_s;        /* CLAIM, once: GH_UNAVAILABLE unless the store
+                               has lost no claim for longer than that */
     uint64_t n, limit;      /* TAKE */
     gh_store_lease_t lease; /* TAKE with `leased`; n: at most */
     unsigned leased : 1;    /* of a rate that nodes share; its deadline is half
@@ -70,8 +72,6 @@ struct ngx_gatehouse_store_op_s {
     uint64_t granted;     /* TAKE: 0..n, also with OK */
     uint64_t left;        /* TAKE: of the limit, after this; `leased`: in
                              thousandths of a token */
-    int64_t remembers_s;  /* CLAIM, once: for so long the store has lost no
-                             claim; it may be a second too many */
 
     void *private_data; /* the backend's */
 };

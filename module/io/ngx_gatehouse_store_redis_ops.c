@@ -15,6 +15,9 @@ static ngx_uint_t redis_late(ngx_gatehouse_store_t *store);
 static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
                              ngx_gatehouse_store_op_t *op,
                              gh_redis_bytes_t *bytes);
+static gh_rc_t redis_use_command(ngx_gatehouse_store_t *store,
+                                 ngx_gatehouse_store_op_t *op,
+                                 gh_redis_bytes_t *bytes);
 static void redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write);
 static ngx_int_t redis_send(ngx_gatehouse_store_t *store,
                             ngx_gatehouse_redis_slot_t *slot);
@@ -119,8 +122,7 @@ redis_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
     }
 
     if (op->once) {
-        return gh_redis_use_command(gh_str(redis->words.sha[GH_REDIS_USE]),
-                                    redis->unsure, op->name, op->ttl_s, bytes);
+        return redis_use_command(store, op, bytes);
     }
 
     redis_write_of(op, &write);
@@ -131,6 +133,31 @@ redis_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
 
     return gh_redis_write_command(&redis->words, &write, redis->sequence,
                                   bytes);
+}
+
+
+/* The answer may be as late as the deadline, and the age with it. */
+
+static gh_rc_t
+redis_use_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+                  gh_redis_bytes_t *bytes)
+{
+    gh_redis_use_t use;
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_memzero(&use, sizeof(gh_redis_use_t));
+    use.ttl_s = 1;
+    use.look = 1;
+
+    if (op != NULL) {
+        use.name = op->name;
+        use.ttl_s = op->ttl_s;
+        use.needs_s = op->needs_s + (int64_t) store->conf.deadline / 1000 + 2;
+        use.look = redis->unsure;
+    }
+
+    return gh_redis_use_command(gh_str(redis->words.sha[GH_REDIS_USE]), &use,
+                                bytes);
 }
 
 
@@ -335,14 +362,9 @@ ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 ngx_int_t
 ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store)
 {
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
     gh_redis_bytes_t bytes;
 
-    if (gh_redis_use_command(gh_str(redis->words.sha[GH_REDIS_USE]), true,
-                             GH_STR(""), 1, &bytes)
-        != GH_OK)
-    {
+    if (redis_use_command(store, NULL, &bytes) != GH_OK) {
         return NGX_ERROR;
     }
 
@@ -528,11 +550,11 @@ static gh_redis_verdict_t
 redis_used(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
            const redisReply *reply)
 {
-    gh_redis_use_t use;
+    gh_rc_t rc;
     gh_redis_verdict_t verdict;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
-    verdict = gh_redis_use_judge(reply, &use);
+    verdict = gh_redis_use_judge(reply, &rc);
 
     if (verdict != GH_REDIS_DONE) {
         return verdict;
@@ -543,8 +565,7 @@ redis_used(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     }
 
     if (slot->op != NULL) {
-        slot->op->rc = use.rc;
-        slot->op->remembers_s = use.remembers_s;
+        slot->op->rc = rc;
     }
 
     if (!store->writable) {

@@ -10,7 +10,7 @@
 
 
 static gh_redis_verdict_t
-judged(const char *bytes, gh_redis_use_t *use)
+judged(const char *bytes, gh_rc_t *rc)
 {
     redisReader *reader = gh_redis_reader_create();
     void *reply = NULL;
@@ -18,7 +18,7 @@ judged(const char *bytes, gh_redis_use_t *use)
     assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
     assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
 
-    gh_redis_verdict_t verdict = gh_redis_use_judge(reply, use);
+    gh_redis_verdict_t verdict = gh_redis_use_judge(reply, rc);
 
     freeReplyObject(reply);
     redisReaderFree(reader);
@@ -28,25 +28,25 @@ judged(const char *bytes, gh_redis_use_t *use)
 
 
 static void
-only_ok_is_a_first_use(void **state)
+one_word_is_a_first_use(void **state)
 {
     static const struct {
         const char *text;
         gh_rc_t rc;
     } answers[] = {
-        { "*2\r\n$2\r\nok\r\n$2\r\n70\r\n", GH_OK },
-        { "*2\r\n$8\r\nconflict\r\n$2\r\n70\r\n", GH_CONFLICT },
-        { "*2\r\n$7\r\ninvalid\r\n$2\r\n70\r\n", GH_INVALID },
+        { "$3\r\nnew\r\n", GH_OK },
+        { "$4\r\nused\r\n", GH_CONFLICT },
+        { "$7\r\ndamaged\r\n", GH_INVALID },
+        { "$5\r\nyoung\r\n", GH_UNAVAILABLE },
     };
 
     (void) state;
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-        gh_redis_use_t use = { .rc = GH_UNAVAILABLE };
+        gh_rc_t rc = GH_NOMEM;
 
-        assert_int_equal(judged(answers[i].text, &use), GH_REDIS_DONE);
-        assert_int_equal(use.rc, answers[i].rc);
-        assert_int_equal(use.remembers_s, 70);
+        assert_int_equal(judged(answers[i].text, &rc), GH_REDIS_DONE);
+        assert_int_equal(rc, answers[i].rc);
     }
 }
 
@@ -58,40 +58,30 @@ any_other_answer_is_a_doubt_or_an_error(void **state)
         const char *text;
         gh_redis_verdict_t verdict;
     } answers[] = {
+        { "+new\r\n", GH_REDIS_DOUBT },
         { "+OK\r\n", GH_REDIS_DOUBT },
         { "$-1\r\n", GH_REDIS_DOUBT },
+        { "$0\r\n\r\n", GH_REDIS_DOUBT },
+        { "$4\r\nnew\n\r\n", GH_REDIS_DOUBT },
+        { "$3\r\nNEW\r\n", GH_REDIS_DOUBT },
+        { ":1\r\n", GH_REDIS_DOUBT },
         { "*0\r\n", GH_REDIS_DOUBT },
-        { "*1\r\n$2\r\nok\r\n", GH_REDIS_DOUBT },
-        { "*2\r\n$2\r\nok\r\n$2\r\n-1\r\n", GH_REDIS_DOUBT },
-        { "*2\r\n$2\r\nok\r\n$3\r\nnan\r\n", GH_REDIS_DOUBT },
-        { "*2\r\n$2\r\nok\r\n$10\r\n9999999999\r\n", GH_REDIS_DOUBT },
-        { "*2\r\n$2\r\nok\r\n:70\r\n", GH_REDIS_DOUBT },
-        { "*2\r\n$2\r\nOK\r\n$2\r\n70\r\n", GH_REDIS_DOUBT },
-        { "*3\r\n$2\r\nok\r\n$2\r\n70\r\n$1\r\n1\r\n", GH_REDIS_DOUBT },
+        { "*1\r\n$3\r\nnew\r\n", GH_REDIS_DOUBT },
         { "-NOSCRIPT No matching script.\r\n", GH_REDIS_NOSCRIPT },
         { "-READONLY You can't write\r\n", GH_REDIS_READONLY },
         { "-OOM command not allowed\r\n", GH_REDIS_FULL },
         { "-ERR Error running script\r\n", GH_REDIS_REFUSED },
+        { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
     };
 
     (void) state;
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-        gh_redis_use_t use = { .rc = GH_UNAVAILABLE };
+        gh_rc_t rc = GH_NOMEM;
 
-        assert_int_equal(judged(answers[i].text, &use), answers[i].verdict);
-        assert_int_equal(use.rc, GH_UNAVAILABLE);
+        assert_int_equal(judged(answers[i].text, &rc), answers[i].verdict);
+        assert_int_equal(rc, GH_NOMEM);
     }
-}
-
-
-static void
-assert_command(gh_redis_bytes_t *out, const char *bytes, size_t len)
-{
-    assert_int_equal(out->replies, 1);
-    assert_int_equal(out->len, len);
-    assert_memory_equal(out->data, bytes, len);
-    free(out->data);
 }
 
 
@@ -99,19 +89,19 @@ static void
 a_name_of_any_bytes_is_one_key_beside_the_mark(void **state)
 {
     static const char hostile[] = "*1\r\n$8\r\nFLUSHALL\r\n%s%n\0x";
-    gh_str_t name = { hostile, sizeof(hostile) - 1 };
+    static const char head[] =
+        "*8\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n2\r\n"
+        "$11\r\ngh:{replay}\r\n$44\r\ngh:{replay}:";
+    static const char tail[] = "\r\n$1\r\n0\r\n$3\r\n126\r\n$1\r\n7\r\n";
+    gh_redis_use_t use = { .name = { hostile, sizeof(hostile) - 1 },
+                           .ttl_s = 126,
+                           .needs_s = 7 };
     gh_redis_bytes_t out;
 
     (void) state;
 
-    assert_int_equal(
-        gh_redis_use_command(GH_STR("abc"), false, name, 126, &out), GH_OK);
-
-    static const char head[] =
-        "*7\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n2\r\n"
-        "$11\r\ngh:{replay}\r\n$44\r\ngh:{replay}:";
-    static const char tail[] = "\r\n$1\r\n0\r\n$3\r\n126\r\n";
-
+    assert_int_equal(gh_redis_use_command(GH_STR("abc"), &use, &out), GH_OK);
+    assert_int_equal(out.replies, 1);
     assert_int_equal(out.len, sizeof(head) - 1 + 32 + sizeof(tail) - 1);
     assert_memory_equal(out.data, head, sizeof(head) - 1);
     assert_memory_equal(out.data + sizeof(head) - 1 + 32, tail,
@@ -121,18 +111,20 @@ a_name_of_any_bytes_is_one_key_beside_the_mark(void **state)
 
 
 static void
-without_a_name_only_the_mark_is_looked_at(void **state)
+without_a_name_only_the_mark_is_seen_to(void **state)
 {
     static const char bytes[] =
-        "*6\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n1\r\n"
-        "$11\r\ngh:{replay}\r\n$1\r\n1\r\n$1\r\n1\r\n";
+        "*7\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n1\r\n"
+        "$11\r\ngh:{replay}\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\n0\r\n";
+    gh_redis_use_t use = { .ttl_s = 1, .needs_s = -5, .look = true };
     gh_redis_bytes_t out;
 
     (void) state;
 
-    assert_int_equal(
-        gh_redis_use_command(GH_STR("abc"), true, GH_STR(""), 1, &out), GH_OK);
-    assert_command(&out, bytes, sizeof(bytes) - 1);
+    assert_int_equal(gh_redis_use_command(GH_STR("abc"), &use, &out), GH_OK);
+    assert_int_equal(out.len, sizeof(bytes) - 1);
+    assert_memory_equal(out.data, bytes, sizeof(bytes) - 1);
+    free(out.data);
 }
 
 
@@ -140,10 +132,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_ok_is_a_first_use),
+        cmocka_unit_test(one_word_is_a_first_use),
         cmocka_unit_test(any_other_answer_is_a_doubt_or_an_error),
         cmocka_unit_test(a_name_of_any_bytes_is_one_key_beside_the_mark),
-        cmocka_unit_test(without_a_name_only_the_mark_is_looked_at),
+        cmocka_unit_test(without_a_name_only_the_mark_is_seen_to),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
