@@ -49,6 +49,7 @@ static const option_t options[CTL_OPT_COUNT] = {
     [CTL_OPT_EMAIL] = { "--email", true, false },
     [CTL_OPT_CLAIM] = { "--claim", true, false },
     [CTL_OPT_PORT] = { "--port", true, false },
+    [CTL_OPT_REPLACE] = { "--replace", false, true },
 };
 
 

@@ -316,6 +316,55 @@ const ctl_command_t ctl_commands[] = {
             "called sudo.\n",
     },
     {
+        .group = "store",
+        .name = "show",
+        .run = ctl_store_show,
+        .args_max = 1,
+        .usage = "[STORE]",
+        .summary = "how many records of which kind, and whose root key",
+        .examples =
+            "gatehouse store show\n"
+            "gatehouse store show redis://10.0.0.5\n",
+        .text =
+            "STORE is written as for gatehouse_store: lmdb:/DIRECTORY, redis://HOST:PORT,\n"
+            "redis=NAME; without it, the one of nginx.conf. Says what an older root key\n"
+            "of gatehouse_secret is still needed for. Changes nothing.\n",
+    },
+    {
+        .group = "store",
+        .name = "copy",
+        .run = ctl_store_copy,
+        .options = BIT(CTL_OPT_REPLACE),
+        .args_min = 2,
+        .args_max = 2,
+        .usage = "FROM TO [--replace]",
+        .summary = "all records of one store into another",
+        .examples =
+            "gatehouse store copy lmdb:/var/lib/gatehouse redis://10.0.0.5\n"
+            "gatehouse store copy lmdb:/var/lib/gatehouse redis=shared --replace\n"
+            "gatehouse store copy redis=shared lmdb:/var/lib/gatehouse\n",
+        .text =
+            "Keys, revocations, weights, history, sessions, quotas and the rest, with\n"
+            "their expiry, sealed anew where that is due. TO must be empty; with\n"
+            "--replace it becomes what FROM is, and only what differs is written. When\n"
+            "it was stopped in the middle, run the same again. What gateways change in\n"
+            "FROM after a record was read is not in TO: stop them for the last run.\n",
+    },
+    {
+        .group = "store",
+        .name = "reseal",
+        .run = ctl_store_reseal,
+        .usage = "",
+        .summary = "seals with the new root key what an older one sealed",
+        .examples =
+            "gatehouse store reseal\n"
+            "gatehouse store reseal --json | jq .older_keys\n",
+        .text =
+            "After gatehouse_secret file:NEW file:OLD is in force on every node. Says how\n"
+            "much still needs the older one: records, issued keys (rotate them), sessions\n"
+            "(they end). Exit status 0: nothing does, and it may go; 4: something does.\n",
+    },
+    {
         .group = "sign",
         .run = ctl_sign,
         .options = BIT(CTL_OPT_KEYID) | BIT(CTL_OPT_SECRET)

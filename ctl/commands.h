@@ -21,6 +21,9 @@ ctl_exit_t ctl_consumer_suspend(ctl_t *c);
 ctl_exit_t ctl_consumer_resume(ctl_t *c);
 ctl_exit_t ctl_session_list(ctl_t *c);
 ctl_exit_t ctl_session_revoke(ctl_t *c);
+ctl_exit_t ctl_store_show(ctl_t *c);
+ctl_exit_t ctl_store_copy(ctl_t *c);
+ctl_exit_t ctl_store_reseal(ctl_t *c);
 
 /* The errors of a set, to people or as a document. CTL_REFUSED. */
 ctl_exit_t ctl_check_report(const ctl_t *c, const gh_policy_errors_t *errors,

@@ -56,6 +56,7 @@ typedef enum {
     CTL_OPT_EMAIL,
     CTL_OPT_CLAIM,
     CTL_OPT_PORT,
+    CTL_OPT_REPLACE, /* "" */
     CTL_OPT_COUNT
 } ctl_opt_t;
 

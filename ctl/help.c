@@ -41,6 +41,7 @@ static const char *const option_help[CTL_OPT_COUNT] = {
     [CTL_OPT_EMAIL] = "--email ADDRESS    their email address",
     [CTL_OPT_CLAIM] = "--claim K=V,K=V    what the provider says beside that",
     [CTL_OPT_PORT] = "--port N           of 127.0.0.1 (8080)",
+    [CTL_OPT_REPLACE] = "--replace          TO becomes what FROM is",
 };
 
 

@@ -99,6 +99,24 @@ read_http(ctl_arena_t *arena, ctl_setup_t *setup, const ctl_directive_t *http)
 }
 
 
+void
+ctl_setup_store(ctl_arena_t *arena, const ctl_setup_t *setup,
+                const char *words, ctl_setup_t *out)
+{
+    *out = *setup;
+
+    out->store = words;
+    out->state = NULL;
+    out->map_bytes = 0;
+    out->shared = false;
+    out->redis_password = NULL;
+    memset(&out->redis, 0, sizeof(out->redis));
+
+    read_store(arena, out);
+    ctl_setup_redis(arena, out);
+}
+
+
 /* "lmdb:/DIRECTORY?size=16g", perhaps behind "test:". */
 static void
 read_store(ctl_arena_t *arena, ctl_setup_t *setup)

@@ -53,6 +53,11 @@ typedef struct {
 gh_rc_t ctl_setup_read(ctl_arena_t *arena, const char *path,
                        ctl_setup_t *setup);
 
+/* The same with another store in it: words as gatehouse_store takes them.
+ * state is NULL where they are no store. */
+void ctl_setup_store(ctl_arena_t *arena, const ctl_setup_t *setup,
+                     const char *words, ctl_setup_t *out);
+
 bool ctl_names_have(const ctl_names_t *names, gh_str_t name);
 
 

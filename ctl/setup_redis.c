@@ -49,6 +49,13 @@ ctl_setup_redis(ctl_arena_t *arena, ctl_setup_t *setup)
 }
 
 
+bool
+ctl_setup_has_redis(const ctl_setup_t *setup, const char *name)
+{
+    return find_block(setup, name) != NULL;
+}
+
+
 static const ctl_directive_t *
 find_block(const ctl_setup_t *setup, const char *name)
 {

@@ -26,7 +26,6 @@ static ctl_exit_t become(ctl_t *c, const struct stat *st);
 static const char *user_name(ctl_t *c, uid_t uid);
 static const char *find_who(ctl_t *c);
 static ctl_exit_t read_made_secret(ctl_t *c);
-static ctl_exit_t read_secret(ctl_t *c, const char *path);
 
 
 ctl_exit_t
@@ -210,7 +209,7 @@ ctl_store_read_secrets(ctl_t *c)
     ctl_exit_t rc = CTL_DONE;
 
     for (size_t i = 0; i < c->setup.n_secrets && rc == CTL_DONE; i++) {
-        rc = read_secret(c, c->setup.secrets[i]);
+        rc = ctl_store_read_secret(c, c->setup.secrets[i], &c->secret);
     }
 
     return rc;
@@ -230,12 +229,12 @@ read_made_secret(ctl_t *c)
                         c->setup.state);
     }
 
-    return read_secret(c, path);
+    return ctl_store_read_secret(c, path, &c->secret);
 }
 
 
-static ctl_exit_t
-read_secret(ctl_t *c, const char *path)
+ctl_exit_t
+ctl_store_read_secret(ctl_t *c, const char *path, gh_secret_t *secret)
 {
     char text[SECRET_FILE_MAX];
     ssize_t n = -1;
@@ -258,7 +257,7 @@ read_secret(ctl_t *c, const char *path)
 
     (void) close(fd);
 
-    rc = gh_secret_add(&c->secret, (gh_str_t){ text, (size_t) n });
+    rc = gh_secret_add(secret, (gh_str_t){ text, (size_t) n });
     OPENSSL_cleanse(text, sizeof(text));
 
     if (rc != GH_OK) {

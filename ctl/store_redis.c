@@ -21,7 +21,7 @@ typedef struct {
 } names_t;
 
 
-static ctl_exit_t read_password(ctl_t *c, char *text);
+static ctl_exit_t read_password(ctl_t *c, const char *path, char *text);
 static bool name_only(void *ctx, gh_str_t name, gh_str_t value,
                       uint64_t version);
 
@@ -29,10 +29,7 @@ static bool name_only(void *ctx, gh_str_t name, gh_str_t value,
 ctl_exit_t
 ctl_store_open_redis(ctl_t *c)
 {
-    char why[GH_LMDB_WHY] = "no memory", password[PASSWORD_MAX];
-    gh_redis_place_t place = c->setup.redis;
     ctl_exit_t rc = ctl_store_read_secrets(c);
-    gh_rc_t opened;
 
     if (rc == CTL_DONE && c->setup.n_secrets == 0) {
         rc = ctl_fail(c, CTL_UNAVAILABLE,
@@ -41,38 +38,56 @@ ctl_store_open_redis(ctl_t *c)
                       c->conf_file);
     }
 
-    if (rc == CTL_DONE && c->setup.redis_password != NULL) {
-        rc = read_password(c, password);
-        place.password = password;
-    }
-
-    /* certificates are read by whoever owns them, before */
-
     if (rc == CTL_DONE) {
-        opened = gh_redis_client_open(&place, &c->secret, &c->redis, why);
-        OPENSSL_cleanse(password, sizeof(password));
-
-        if (opened != GH_OK) {
-            rc = ctl_fail(c, CTL_UNAVAILABLE, "the store cannot be opened: %s",
-                          why);
-        }
+        rc = ctl_store_connect(c, &c->setup, false, &c->redis);
     }
 
     return rc == CTL_DONE ? ctl_store_become_owner(c) : rc;
 }
 
 
-static ctl_exit_t
-read_password(ctl_t *c, char *text)
+/* Certificates are read by whoever owns them: before becoming somebody else.
+ */
+ctl_exit_t
+ctl_store_connect(ctl_t *c, const ctl_setup_t *setup, bool first,
+                  gh_redis_client_t **out)
 {
-    int fd = open(c->setup.redis_password, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char why[GH_LMDB_WHY] = "no memory", password[PASSWORD_MAX];
+    gh_redis_place_t place = setup->redis;
+    ctl_exit_t rc = CTL_DONE;
+    gh_rc_t opened;
+
+    place.first = first;
+
+    if (setup->redis_password != NULL) {
+        rc = read_password(c, setup->redis_password, password);
+        place.password = password;
+    }
+
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+
+    opened = gh_redis_client_open(&place, &c->secret, out, why);
+    OPENSSL_cleanse(password, sizeof(password));
+
+    return opened == GH_OK ? CTL_DONE
+                           : ctl_fail(c, CTL_UNAVAILABLE,
+                                      "the store cannot be opened: %s", why);
+}
+
+
+static ctl_exit_t
+read_password(ctl_t *c, const char *path, char *text)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     ssize_t n = fd == -1 ? -1 : read(fd, text, PASSWORD_MAX - 1);
 
     if (n < 0) {
         ctl_exit_t failed =
             ctl_fail(c, CTL_UNAVAILABLE,
-                     "the password of Redis in %s cannot be read: %s",
-                     c->setup.redis_password, strerror(errno));
+                     "the password of Redis in %s cannot be read: %s", path,
+                     strerror(errno));
         if (fd != -1) {
             (void) close(fd);
         }

@@ -423,6 +423,23 @@ begin(EVP_CIPHER_CTX *ctx, int encrypting, const uint8_t key[GH_SECRET_LEN],
 }
 
 
+uint32_t
+gh_secret_sealed_by(gh_str_t sealed)
+{
+    uint32_t id = 0;
+
+    if (sealed.len < GH_SEAL_OVERHEAD || sealed.data[0] != SEAL_VERSION) {
+        return 0;
+    }
+
+    for (unsigned i = 1; i < HEAD_LEN; i++) {
+        id = id << 8 | (uint8_t) sealed.data[i];
+    }
+
+    return id;
+}
+
+
 gh_rc_t
 gh_secret_mac(const gh_secret_t *s, unsigned i, gh_purpose_t purpose,
               gh_str_t text, uint8_t out[GH_SHA256_LEN])

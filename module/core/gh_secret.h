@@ -78,6 +78,9 @@ gh_rc_t gh_secret_seal(const gh_secret_t *s, gh_purpose_t purpose,
 gh_rc_t gh_secret_open(const gh_secret_t *s, gh_purpose_t purpose,
                        gh_str_t name, gh_str_t sealed, gh_buf_t *out);
 
+/* gh_secret_key_t.id of the key that sealed it; 0: it is nothing sealed. */
+uint32_t gh_secret_sealed_by(gh_str_t sealed);
+
 /* HMAC-SHA-256 under keys[i] of that purpose; GH_ABSENT: no such key. */
 gh_rc_t gh_secret_mac(const gh_secret_t *s, unsigned i, gh_purpose_t purpose,
                       gh_str_t text, uint8_t out[GH_SHA256_LEN]);

@@ -22,6 +22,7 @@
 #define NUMBER_MAX (UINT64_C(1) << 53) /* what Lua counts exactly */
 
 
+static bool is_hash(gh_str_t name);
 static gh_rc_t seal(const gh_redis_t *r, const gh_write_t *w, gh_str_t key,
                     gh_buf_t *out);
 static size_t write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
@@ -91,17 +92,40 @@ gh_redis_key(gh_kind_t kind, gh_str_t name, gh_buf_t *out)
 {
     uint8_t hash[GH_SHA256_LEN];
 
-    gh_sha256(name, hash);
-
     if (gh_buf_add(out, GH_STR("gh:{")) != GH_OK
         || gh_buf_add(out, gh_kind_word(kind)) != GH_OK
-        || gh_buf_add_char(out, ':') != GH_OK
-        || gh_hex_encode((gh_str_t){ (const char *) hash, 16 }, out) != GH_OK)
+        || gh_buf_add_char(out, ':') != GH_OK)
     {
         return GH_TOO_LONG;
     }
 
+    if (kind == GH_KIND_QUOTA && is_hash(name)) {
+        return gh_buf_add(out, name) == GH_OK ? gh_buf_add_char(out, '}')
+                                              : GH_TOO_LONG;
+    }
+
+    gh_sha256(name, hash);
+
+    if (gh_hex_encode((gh_str_t){ (const char *) hash, 16 }, out) != GH_OK) {
+        return GH_TOO_LONG;
+    }
+
     return gh_buf_add_char(out, '}');
+}
+
+
+static bool
+is_hash(gh_str_t name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+    }
+
+    return name.len == 32;
 }
 
 

@@ -97,7 +97,9 @@ void gh_redis_init(gh_redis_t *r, const gh_secret_t *secret,
 /* The text of a script, for SCRIPT LOAD. */
 gh_str_t gh_redis_script_text(gh_redis_script_t script);
 
-/* "gh:{kind:hash}": 32 hexadecimal digits of the name's SHA-256. */
+/* "gh:{kind:hash}": 32 hexadecimal digits of the name's SHA-256. A quota's
+ * name is such a hash (gh_store_quota_name) and stands there as it is: it is
+ * the one record that does not carry its name inside. */
 gh_rc_t gh_redis_key(gh_kind_t kind, gh_str_t name, gh_buf_t *out);
 
 /* GH_NOMEM, else GH_OK and bytes to send. */

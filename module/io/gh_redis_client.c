@@ -23,6 +23,7 @@ static BIO *connect_tls(const gh_redis_place_t *place, char *address,
                         SSL_CTX **tls, char *why);
 static gh_rc_t greet(gh_redis_client_t *c, const gh_redis_place_t *place,
                      char *why);
+static gh_rc_t claim_root(gh_redis_client_t *c, char *why);
 static gh_rc_t compare_root(gh_redis_client_t *c, char *why);
 
 
@@ -53,6 +54,10 @@ gh_redis_client_open(const gh_redis_place_t *place, const gh_secret_t *secret,
         (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
         (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
         rc = greet(c, place, why);
+    }
+
+    if (rc == GH_OK && place->first) {
+        rc = claim_root(c, why);
     }
 
     if (rc == GH_OK) {
@@ -223,6 +228,22 @@ greet(gh_redis_client_t *c, const gh_redis_place_t *place, char *why)
     }
 
     return rc;
+}
+
+
+/* As a gateway does when it starts. */
+
+static gh_rc_t
+claim_root(gh_redis_client_t *c, char *why)
+{
+    char fingerprint[17];
+    gh_str_t args[] = { GH_STR("SET"), GH_STR("gh:{root}"), GH_STR(""),
+                        GH_STR("NX") };
+
+    gh_secret_fingerprint(c->words.secret, fingerprint);
+    args[2] = gh_str(fingerprint);
+
+    return gh_redis_client_say(c, args, 4, why);
 }
 
 

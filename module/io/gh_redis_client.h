@@ -19,6 +19,7 @@ typedef struct {
     const char *username, *password;
     unsigned database;
     bool tls;
+    bool first; /* who may be the first to use it; else gateways are */
     const char *ssl_name, *ca, *certificate, *certificate_key;
 } gh_redis_place_t;
 

@@ -4,6 +4,7 @@
  */
 
 #include "gh_test_lmdb.h"
+#include "gh_lmdb_users.h"
 
 #include <unistd.h>
 
@@ -178,6 +179,37 @@ slots_of_readers_that_died_are_cleared(void **state)
     assert_int_equal(cleared, 1);
     assert_int_equal(gh_lmdb_tidy(db, T0, &cleared), GH_OK);
     assert_int_equal(cleared, 0);
+
+    gh_lmdb_close(db);
+    gh_test_steps_end(&s);
+}
+
+
+static void
+who_reads_the_store_is_counted_until_he_dies(void **state)
+{
+    (void) state;
+    gh_test_steps_t s;
+    unsigned n = 7;
+
+    gh_test_steps_begin(&s);
+
+    pid_t child = gh_test_fork(read_and_stay, &s);
+    gh_lmdb_t *db = gh_test_lmdb_open();
+
+    /* oneself does not count */
+    assert_int_equal(gh_test_get(db, GH_KIND_KEY, "alice"), GH_ABSENT);
+    assert_int_equal(gh_lmdb_users(db, &n), GH_OK);
+    assert_int_equal(n, 0);
+
+    gh_test_step(s.to_child);
+    assert_true(gh_test_await(s.to_parent));
+    assert_int_equal(gh_lmdb_users(db, &n), GH_OK);
+    assert_int_equal(n, 1);
+
+    gh_test_kill(child);
+    assert_int_equal(gh_lmdb_users(db, &n), GH_OK);
+    assert_int_equal(n, 0);
 
     gh_lmdb_close(db);
     gh_test_steps_end(&s);
@@ -369,6 +401,7 @@ main(void)
         STORY(kill_9_amid_writes_loses_nothing_acknowledged),
         STORY(who_dies_holding_the_lock_does_not_keep_it),
         STORY(slots_of_readers_that_died_are_cleared),
+        STORY(who_reads_the_store_is_counted_until_he_dies),
         STORY(i9_of_several_processes_that_change_one_record_none_is_lost),
         STORY(several_processes_together_take_no_more_than_the_limit),
         STORY(one_of_several_processes_gets_the_claim),

@@ -34,6 +34,34 @@ judged(gh_write_t *w, const char *bytes)
 
 
 static void
+assert_key(gh_kind_t kind, const char *name, const char *expected)
+{
+    char room[GH_REDIS_KEY_MAX + 1] = "";
+    gh_buf_t key = { room, 0, GH_REDIS_KEY_MAX };
+
+    assert_int_equal(gh_redis_key(kind, gh_str(name), &key), GH_OK);
+    assert_string_equal(room, expected);
+}
+
+
+static void
+a_quotas_name_can_be_told_from_its_key(void **state)
+{
+    static const char name[] = "0123456789abcdef0123456789abcdef";
+
+    (void) state;
+
+    assert_key(GH_KIND_QUOTA, name,
+               "gh:{quota:0123456789abcdef0123456789abcdef}");
+
+    /* any other name is hidden */
+    assert_key(GH_KIND_KEY, name, "gh:{key:3eb1bd439947eb762998e566ccc2e099}");
+    assert_key(GH_KIND_QUOTA, "alice@example.com",
+               "gh:{quota:ff8d9819fc0e12bf0d24892e45987e24}");
+}
+
+
+static void
 a_write_is_what_its_script_says(void **state)
 {
     gh_write_t w = { .type = GH_WRITE_PUT };
@@ -160,6 +188,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quotas_name_can_be_told_from_its_key),
         cmocka_unit_test(a_write_is_what_its_script_says),
         cmocka_unit_test(a_reply_of_another_shape_is_a_doubt),
         cmocka_unit_test(more_is_never_granted_than_was_asked),

@@ -190,6 +190,29 @@ sealed_values_and_macs_are_the_same_in_every_release(void **state)
 
 
 static void
+who_sealed_it_is_told_without_a_key(void **state)
+{
+    (void) state;
+    gh_secret_t s = secret_of(ROOT, NULL);
+    char room[200];
+    gh_buf_t sealed = GH_BUF(room);
+    gh_str_t whole;
+
+    whole = seal(&s, GH_STR("top secret"), &sealed);
+    assert_int_equal(gh_secret_sealed_by(whole), s.keys[0].id);
+
+    assert_int_equal(
+        gh_secret_sealed_by((gh_str_t){ whole.data, GH_SEAL_OVERHEAD - 1 }),
+        0);
+    assert_int_equal(gh_secret_sealed_by((gh_str_t){ NULL, 0 }), 0);
+    room[0]++; /* another version */
+    assert_int_equal(gh_secret_sealed_by(whole), 0);
+
+    gh_secret_clear(&s);
+}
+
+
+static void
 what_was_sealed_opens(void **state)
 {
     (void) state;
@@ -512,6 +535,7 @@ main(void)
         cmocka_unit_test(four_root_keys_are_enough),
         cmocka_unit_test(every_purpose_has_keys_of_its_own),
         cmocka_unit_test(sealed_values_and_macs_are_the_same_in_every_release),
+        cmocka_unit_test(who_sealed_it_is_told_without_a_key),
         cmocka_unit_test(what_was_sealed_opens),
         cmocka_unit_test(nothing_opens_into_no_room),
         cmocka_unit_test(
