@@ -353,7 +353,7 @@ lint check:
 	@t/run lint
 
 run:
-	@BUILD='$(BUILD)' examples/run/run
+	@BUILD='$(BUILD)' STORE='$(STORE)' examples/run/run
 
 bench:
 	@BUILD='$(BUILD)' t/bench/bench
@@ -382,6 +382,7 @@ clean:
 help:
 	@echo "make             the module and the tool, in $(BUILD)/"
 	@echo "make run         a gateway to try: a key, a token, a login, a service"
+	@echo "                 STORE=redis: two of them, and a Redis between them"
 	@echo "make test        all tests; SANITIZE=1 under ASan and UBSan,"
 	@echo "                 TESTS='t/apikey.t t/unit/test_gh_jwt.c' only these,"
 	@echo "                 STORE=test on the store that answers late"

@@ -15,7 +15,7 @@ if (Gatehouse::Test::mk('GH_SANITIZE') ne '') {
 }
 
 my $tmp   = File::Temp::tempdir('ghtest-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my @ports = ports(7);
+my @ports = ports(9);
 my %pid;
 
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL SANITIZE)};
@@ -35,6 +35,9 @@ close $busy;
     local $ENV{RUN_PORT} = '80a';
     like(said_in_vain('make', 'run'), qr/RUN_PORT "80a" is no port/,
          'so is a word that is no port');
+    like(said_in_vain('make', 'run', 'STORE=sqlite', "RUN_PORT=$ports[0]"),
+         qr/STORE "sqlite" is not known; there are: lmdb redis/,
+         'and a store that is none');
 }
 
 pretend('dpkg-query' => 'exit 1', id => 'echo 1000');
@@ -166,6 +169,51 @@ my ($again) = (paste(grep { /env$/ || /^api\(\)/ || /API-Key/ && !/-i|for/ }
 like($again, qr/"served_by": "orders v2 blue"/, 'the key made before works');
 interrupt($run, 'TERM');
 is_deeply([ session($run->{pid}) ], [], 'TERM leaves no process either');
+
+# ---- two gateways on one Redis -----------------------------------------------------------
+
+unlink map { "$tmp/bin/$_" } qw(node);
+for my $time ('the first time', 'and again') {
+    $run = start('make', 'run', 'STORE=redis');
+    wait_for(sub { heard($run) =~ /^Decisions, as they happen:/m || gone($run) },
+             30, "two gateways, $time");
+    $text = $run->{text};
+    like($text, qr/^Gatehouse is at https:\S+:$ports[0], and .*\n\S+:$ports[1];/m, "two addresses, $time");
+
+    @paste = map { s/^  //r } grep { /^  [^#]/ } split /\n/, $text;
+    @out = paste(@paste);
+    %out = map { $paste[$_] => $out[$_] } 0 .. $#paste;
+    my @both = map { $out[$_] } grep { $paste[$_] =~ /^for .*served_by/ } 0 .. $#paste;
+    is(() = $both[0] =~ /"orders v2 blue"/g, 2, 'one key opens both');
+    my ($limit) = map { $out{$_} } grep { /^for .*TRIAL/ } @paste;
+    is($limit, "200 200 200 429 429 429 \n", 'one limit holds over both');
+    is(() = $both[1] =~ /"orders v2 green"/g, 2, 'one switch turns both');
+    my ($store) = map { $out{$_} } grep { /store show$/ } @paste;
+    like($store, qr/^store +redis:.*; 4 workers use it\nrecords +\d+: \d+ issued/,
+         'what stands in Redis is shown');
+
+    SKIP: {
+        my ($page, $other) = $text =~
+            /^People log in: open (https:\S+) .*^Whoever .* at (https:\S+),/ms;
+        skip 'no provider here', 3 if !$page && $text =~ /^Nobody can log in /m;
+
+        my $bob = Gatehouse::Test::Login->new(ca => "$build/run/ca.pem");
+        is($bob->login($page, 'bob', password => 'demo')->status, 200,
+           'Bob logs in at one');
+        my $there = $bob->visit($other);
+        is($there->url, $other, '... and is in at the other');
+        $bob->submit($bob->visit("${other}oidc_logout"));
+        like($bob->visit($page)->url, qr/localhost:$ports[6]\//,
+             'who leaves one has left both');
+    }
+
+    cmp_ok(scalar session($run->{pid}), '>=', 8, 'many processes run');
+    interrupt($run);
+    is_deeply([ session($run->{pid}) ], [], 'Ctrl-C leaves none of them');
+    is_deeply([ grep { !Gatehouse::Test::Ports::is_free($_) } @ports ], [],
+              '... and no port');
+    ok(!-e "$build/run/redis/socket", '... and no socket');
+}
 
 done_testing;
 
