@@ -63,6 +63,13 @@ sub new {
 }
 
 
+# Gateways that are there already, in turn; workers, redis, sink.
+sub of {
+    my ($class, %arg) = @_;
+    return bless { workers => 1, file => {}, %arg }, $class;
+}
+
+
 # Of a make that needs no store to be judged.
 sub key { return "key-of-$_[0]-" . substr sha256_hex("farm $_[0]"), 0, 24 }
 
