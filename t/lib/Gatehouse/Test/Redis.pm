@@ -5,6 +5,7 @@ use warnings;
 
 use File::Path ();
 use File::Temp ();
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
@@ -44,7 +45,7 @@ What C<redis-cli> says, without the line's end.
 =item tell($line)
 
 The same without a process of its own for it: one line of words, and the
-first line of the answer.
+first line of the answer if it comes at once.
 
 =item calls(@commands)
 
@@ -161,6 +162,7 @@ sub tell {
     my ($self, $line) = @_;
     my $socket = IO::Socket::UNIX->new(Peer => $self->socket) or return;
     syswrite $socket, "$line\r\n" or return;
+    return if !IO::Select->new($socket)->can_read(0.1);
     my $answer = <$socket>;
     return $answer && $answer =~ s/\r\n\z//r;
 }
