@@ -101,17 +101,23 @@ show_store(ctl_t *c, const json_t *s)
     bool available = json_is_true(json_object_get(s, "available"));
     bool writable = json_is_true(json_object_get(s, "writable"));
 
-    ctl_say(c,
-            "store     %s, %s; %lld records, %lld KiB of %lld MiB, change "
-            "log at %lld\n",
+    const char *size = "";
+
+    /* Redis would have to walk its keys: that is what store show does */
+
+    if (number(s, "map_bytes") > 0) {
+        size = ctl_text(&c->arena, "%lld records, %lld KiB of %lld MiB, ",
+                        (long long) number(s, "records"),
+                        (long long) number(s, "used_bytes") / 1024,
+                        (long long) number(s, "map_bytes") / 1048576);
+    }
+
+    ctl_say(c, "store     %s, %s; %schange log at %lld\n",
             text(c, s, "backend"),
             !available  ? "AWAY"
             : !writable ? "available, NOT WRITABLE"
                         : "available",
-            (long long) number(s, "records"),
-            (long long) number(s, "used_bytes") / 1024,
-            (long long) number(s, "map_bytes") / 1048576,
-            (long long) number(s, "sequence"));
+            size, (long long) number(s, "sequence"));
 
     if (!available || !writable) {
         ctl_say(c, "          %s\n", text(c, s, "why"));

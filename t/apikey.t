@@ -398,7 +398,11 @@ is(scalar @unlike, 0, 'the log knows why, each time')
     chomp $new;
     is($u->get('/', key => $new)->status, 200, 'opens');
 
-    # When the first one is taken away
+    # When the first one is taken away, and has sealed nothing any more
+    ($status, my $said) = $u->tool(qw(store reseal));
+    is($status, 4, 'a root key that an issued key was made with is needed');
+    like($said, qr/1 issued key was made with an older one: rotate it \(/,
+         '... as is said');
     $u->restart(http => "gatehouse_secret $files[1];",
                 locations => $location);
     is($u->get('/', key => $old)->status, 401, 'keys of a root key that is '
@@ -423,7 +427,7 @@ is(scalar @unlike, 0, 'the log knows why, each time')
 
 {
     # Given keys that a worker has seen, and others that it has not
-    my $u = Gatehouse::Test->new;
+    my $u = Gatehouse::Test->new(store => 'lmdb:%%DIR%%/state');
     my $erin  = $u->consumer('erin');
     my $frank = $u->consumer('frank');
     my $location = <<'EOF';

@@ -135,7 +135,8 @@ EOF
 
 SKIP: {
     # Given a store on a disk of its own
-    my $t = Gatehouse::Test->new(workers => 1);
+    my $t = Gatehouse::Test->new(workers => 1,
+                                 store => 'lmdb:%%DIR%%/state');
     my $disk = $t->dir . '/state';
     $t->plans(slow => '100r/day');
     my $alice = $t->consumers(1, plan => 'slow');
