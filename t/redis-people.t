@@ -79,6 +79,14 @@ is($logins, $PEOPLE, "$PEOPLE people log in, one half at either gateway");
 # Then either knows all of them
 is(known(), '', 'and are known at both');
 
+# and Redis, which has written down all it was ever told, nobody
+my $told = join '', map { Gatehouse::Test::Logs::slurp($_) }
+           glob $redis->dir . '/appendonlydir/*';
+like($told, qr/gh:\{session:/, 'Redis was told of them');
+is(scalar(grep { index($told, $_) >= 0 } @cookie, $op->secrets, 'Person ',
+          'u-177', 'alice@example.com'), 0,
+   'H6: no cookie, token, name or address of anybody stands there in clear');
+
 
 # ---- one of them is logged out --------------------------------------------------------
 

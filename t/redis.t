@@ -67,8 +67,9 @@ my @hostile = ("%s%n\r\nFLUSHALL\r\n", 'a b "c"', "x\0y", "*3\r\n\$3\r\nSET");
 for my $name (@hostile) {
     $t->ask('put', name => $name, value => $name);
     is($gate[1]->ask('get', name => $name)->{length}, length $name,
-       'a hostile name is a name');
+       'H1: a hostile name is a name');
 }
+is($redis->calls('flushall'), 0, 'H1: and no word of Redis');
 
 $t->ask('put', name => 'short', value => 'v', ttl => 2);
 is($t->ask('record', name => 'short')->{rc}, 'ok',
@@ -125,27 +126,27 @@ $t->ask('put', name => 'mallory@example.com', value => 'SECRET-VALUE',
         log => 1);
 my @keys = split /\n/, $redis->cli('--scan');
 cmp_ok(scalar @keys, '>', 1000, 'there are keys');
-is_deeply([ grep { !/^gh:\{(?:log|root|[a-z_]+:[0-9a-f]{32})\}$/ } @keys ], [],
-          'all named by a hash');
+is_deeply([ grep { !/^gh:\{(?:log|root|nodes|replay|[a-z_]+:[0-9a-f]{32})\}$/ } @keys ], [],
+          'H2, H6: all named by a hash');
 
 my $dump = join "\n", map { $redis->cli('HGETALL', $_) }
                       (grep { /\{key:/ } @keys)[0 .. 30],
                       key_of('mallory@example.com');
-unlike($dump, qr/SECRET-VALUE|mallory/, 'no value and no name in clear');
+unlike($dump, qr/SECRET-VALUE|mallory/, 'H6: no value and no name in clear');
 
 # what others write there is no record, and harms nobody (THREATS H3)
 $t->ask('put', name => "swap$_", value => $_) for 1 .. 2;
 my %of = map { $_ => key_of($_) } qw(swap1 swap2);
 $redis->cli('COPY', $of{swap1}, $of{swap2}, 'REPLACE');
 is($t->ask('get', name => 'swap2')->{rc}, 'invalid',
-   'a value under another name is none');
+   'H3: a value under another name is none');
 $redis->cli('HSET', $of{swap1}, 'd', 'junk');
-is($t->ask('get', name => 'swap1')->{rc}, 'invalid', 'junk is none');
+is($t->ask('get', name => 'swap1')->{rc}, 'invalid', 'H3: junk is none');
 $redis->cli('DEL', $of{swap1});
 $redis->cli('LPUSH', $of{swap1}, 'junk');
-is($t->ask('get', name => 'swap1')->{rc}, 'invalid', 'a list is none');
+is($t->ask('get', name => 'swap1')->{rc}, 'invalid', 'H3: a list is none');
 is($t->ask('put', name => 'swap1', value => 'x', version => 0)->{rc},
-   'invalid', 'nor is it nothing');
+   'invalid', 'H3: nor is it nothing');
 is($t->ask('put', name => 'swap1', value => 'new')->{rc}, 'ok',
    'but may be written over');
 is($t->ask('get', name => 'swap1')->{value}, 'new', 'and is whole again');
