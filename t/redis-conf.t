@@ -78,9 +78,9 @@ my $redis = Gatehouse::Test::Redis->new(
         'tls-ca-cert-file ' . $ca->ca, 'tls-auth-clients optional',
         'user default on >nobody-knows ~* &* +@all',
         'user gatehouse on >"open sesame" ~gh:* &gh:* -@all +auth +select '
-        . '+multi +exec +watch +unwatch +evalsha +script|load +get +set +hmget +hget +hset '
-        . '+del +type +expire +persist +ttl +time +xadd +xrange +xrevrange '
-        . '+publish +subscribe +scan',
+        . '+multi +exec +watch +unwatch +evalsha +script|load +get +set +hmget +hget '
+        . '+hgetall +hset +hdel +del +type +expire +persist +ttl +time +xadd '
+        . '+xrange +xrevrange +publish +subscribe +scan +info',
     ],
     cli => [ '--user', 'default', '--pass', 'nobody-knows' ]);
 $t->plant_secret('open sesame');

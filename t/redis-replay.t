@@ -12,8 +12,14 @@ my $WAIT = 2 * $SLOW;    # seconds that an operation may take
 
 
 # Given two gateways of two workers on one Redis that keeps what it is told to
-# save, and nothing else
-my $redis = Gatehouse::Test::Redis->new;
+# save, and nothing else, and lets them do what the manual says they need
+my $manual = Gatehouse::Test::Logs::slurp('docs/reference/redis.md');
+my ($rights) = $manual =~ /^user gatehouse on >PASSWORD (.*?)^```/ms
+    or die "the manual says no rights\n";
+my $redis = Gatehouse::Test::Redis->new(
+    config => [ 'user default on nopass ' . $rights =~ s/\s+/ /gr,
+                'user operator on >all-of-it ~* &* +@all' ],
+    cli => [ '--user', 'operator', '--pass', 'all-of-it' ]);
 my $root  = $redis->dir . '/root.key';
 Gatehouse::Test::Config::write_file($root, 'e5' x 32);
 chmod 0600, $root;
