@@ -276,6 +276,7 @@ ngx_http_gatehouse_metrics_store(ngx_http_gatehouse_page_t *p)
 {
     size_t i;
     gh_label_t label;
+    ngx_gatehouse_counters_t sum;
     ngx_gatehouse_store_state_t state;
 
     static const char *what[] = { "store", "keys", "limits", "policies" };
@@ -299,6 +300,17 @@ ngx_http_gatehouse_metrics_store(ngx_http_gatehouse_page_t *p)
             p, "gatehouse_degraded_since_seconds", &label, 1,
             p->gmcf->shm->degraded_since[i]);
     }
+
+    ngx_gatehouse_counters_sum(p->gmcf->shm, &sum);
+
+    ngx_http_gatehouse_metrics_family(
+        p, "gatehouse_degraded_decisions_total", "counter",
+        "Limits that this node decided by its own share.");
+
+    label.value = GH_STR("limits");
+    ngx_http_gatehouse_metrics_sample(
+        p, "gatehouse_degraded_decisions_total", &label, 1,
+        sum.degraded[NGX_GATEHOUSE_DEGRADED_LIMITS]);
 }
 
 
