@@ -88,11 +88,18 @@ store_op(const ngx_gatehouse_keys_issuer_t *issuer,
 static void
 store_restored(ngx_gatehouse_store_op_t *op)
 {
+    ngx_uint_t answered = op->rc != GH_UNAVAILABLE && op->rc != GH_FULL;
     ngx_gatehouse_keys_issuer_t *issuer = op->data;
 
     issuer->restoring = NULL;
     store_take(issuer, op);
     ngx_gatehouse_store_op_destroy(op);
+
+    /* whoever waits needs the set as well, and not with the next tick */
+
+    if (answered && !issuer->restored) {
+        ngx_gatehouse_keys_restore(issuer);
+    }
 }
 
 
@@ -113,7 +120,7 @@ store_take(ngx_gatehouse_keys_issuer_t *issuer,
     if (issuer->restoring_kind == GH_KIND_METADATA) {
         store_take_metadata(issuer, op);
         issuer->restoring_kind = GH_KIND_KEYS;
-        return; /* the next tick asks for the set */
+        return; /* the set is asked for next */
     }
 
     issuer->restored = 1;
