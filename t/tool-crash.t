@@ -102,25 +102,30 @@ whole_chain('after all at once');
 
 # ---- a writer that is stopped in the middle --------------------------------------
 
-# Given a process that was stopped while it held the writers' lock
-system(Gatehouse::Test::root() . '/t/lib/store-probe/build') == 0
-    or die "no holder\n";
-require Gatehouse::Test::StoreProbe;
-my $holder = Gatehouse::Test::StoreProbe::Holder->new("$t->{dir}/state")->stop;
+SKIP: {
+    skip 'Redis has no lock that a writer could die with', 3
+        if ($ENV{GH_TEST_STORE} // '') eq 'redis';
 
-# When somebody makes a key
-my $run = start('key', 'create', 'acme');
-wait_for(sub { Gatehouse::Test::Logs::slurp("$run->{file}.err")
-               =~ /another process holds the store's lock/ }, 15,
-         'the tool says what it waits for');
-pass('the tool says what it waits for');
+    # Given a process that was stopped while it held the writers' lock
+    system(Gatehouse::Test::root() . '/t/lib/store-probe/build') == 0
+        or die "no holder\n";
+    require Gatehouse::Test::StoreProbe;
+    my $holder = Gatehouse::Test::StoreProbe::Holder->new("$t->{dir}/state")->stop;
 
-# Then reading goes on, and so does the writing when the lock is free
-is(($t->tool('history'))[0], 0, 'what only reads does not wait');
-$holder->end;
-my $late = acknowledged($run) =~ s/\n.*//sr;
-$t->plant_secret($late);
-is($t->get('/keys', key => $late)->status, 200, 'then it goes on');
+    # When somebody makes a key
+    my $run = start('key', 'create', 'acme');
+    wait_for(sub { Gatehouse::Test::Logs::slurp("$run->{file}.err")
+                   =~ /another process holds the store's lock/ }, 15,
+             'the tool says what it waits for');
+    pass('the tool says what it waits for');
+
+    # Then reading goes on, and so does the writing when the lock is free
+    is(($t->tool('history'))[0], 0, 'what only reads does not wait');
+    $holder->end;
+    my $late = acknowledged($run) =~ s/\n.*//sr;
+    $t->plant_secret($late);
+    is($t->get('/keys', key => $late)->status, 200, 'then it goes on');
+}
 
 done_testing;
 

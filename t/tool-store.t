@@ -32,6 +32,7 @@ my $so = Gatehouse::Test::SignOn->new(t => {
     } });
 my ($t, $op) = ($so->t, $so->op);
 my $lmdb = "lmdb:$t->{dir}/state";
+my $block = '';
 
 my $PLACES = <<'CONF';
     location / {
@@ -127,6 +128,25 @@ is(+(stat "$back/data.mdb")[4], +(stat "$t->{dir}/state")[4],
 my $dump = join "\n", map { $redis->cli('HGETALL', $_) }
                       split /\n/, $redis->cli('--scan', '--pattern', 'gh:{[kcs]*');
 unlike($dump, qr/acme|u-2482|alice/, 'nothing in Redis can be read');
+
+# And a user of Redis who may do what a gateway may, and no more
+my ($acl) = Gatehouse::Test::Logs::slurp(
+    Gatehouse::Test::root() . '/docs/reference/redis.md')
+    =~ /^user gatehouse on >PASSWORD (.*?)^```/ms;
+is($redis->cli('ACL', 'SETUSER', 'gatehouse', 'on', '>of-the-user',
+               split ' ', $acl), 'OK', 'the user that the page shows');
+$t->file('redis.password', "of-the-user\n");
+$block = "gatehouse_redis mine { server 127.0.0.1:@{[ $redis->port ]}/1; "
+          . "username gatehouse; password file:$t->{dir}/redis.password; }";
+done(store([ $new, $root ], 'copy', $lmdb, 'redis=mine'),
+     '... is enough to copy there');
+done(store([ $new, $root ], 'copy', 'redis=mine', "lmdb:$t->{dir}/user"),
+     '... and back');
+is_deeply(Gatehouse::Test::StoreDump::records("$t->{dir}/user"), $was,
+          '... everything');
+done(store([ $root, $new ], 'copy', $at, 'redis=mine', '--replace'),
+     'from one Redis to another one');
+$block = '';
 
 # ---- in force on Redis -----------------------------------------------------------
 
@@ -234,7 +254,7 @@ wait_for(sub { $fresh = made('acme'); api('acme') == 200 }, 5, 'the reload');
 like($out, qr/^1 record sealed again .*; 0 still have/, 'Bob\'s session is');
 is($so->ask($bob), 200, '... and he is in');
 
-$t->plant_secret(values %key, 'a1' x 32, 'b2' x 32);
+$t->plant_secret(values %key, 'a1' x 32, 'b2' x 32, 'of-the-user');
 done_testing;
 
 
@@ -274,7 +294,7 @@ sub store {
     my $secret = @$keys ? "gatehouse_secret @{[ map { qq(file:$_) } @$keys ]};"
                         : '';
     $t->file('tool.conf', ($> == 0 ? "user $t->{user};\n" : '')
-                          . "http { $secret }\n");
+                          . "http { $secret $block }\n");
     return Gatehouse::Test::run($TOOL, '-c', "$t->{dir}/tool.conf", 'store',
                                 @arg);
 }

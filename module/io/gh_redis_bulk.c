@@ -27,9 +27,7 @@
         "  ttl = at - tonumber(redis.call('TIME')[1])\n"                      \
         "  if ttl <= 0 then redis.call('DEL', k) return {'ok', '0'} end\n"    \
         "end\n"                                                               \
-        "local n = put(ARGV[2], ttl)\n"                                       \
-        "redis.call('HSET', k, 'e', ARGV[1])\n"                               \
-        "return {'ok', n}\n"
+        "return {'ok', put(ARGV[2], ttl)}\n"
 
 /* ARGV: version, data */
 #define LUA_RESEAL                                                            \
