@@ -48,15 +48,38 @@ my @block = (
     [ 'server 127.0.0.1; username x;', 'has a username but no password' ],
     [ 'server 127.0.0.1; ssl_certificate /x;', 'has certificates but a server without TLS' ],
     [ 'server rediss://127.0.0.1; ssl_certificate /x;', 'has one of ssl_certificate and ssl_certificate_key' ],
-    [ 'server rediss://127.0.0.1; ssl_trusted_certificate /none;', '/none' ],
+
+    [ 'sentinel 127.0.0.1; primary main; server 127.0.0.1;', 'has a server and sentinels; leave the server out' ],
+    [ 'sentinel 127.0.0.1;', 'has sentinels but not the name that they watch; write "primary mymaster;"' ],
+    [ 'primary main;', 'has words about sentinels but no sentinel; write "sentinel HOST:PORT;"' ],
+    [ 'server 127.0.0.1; resolver 127.0.0.1;', 'has words about sentinels but no sentinel' ],
+    [ "server 127.0.0.1; sentinel_password file:$dir/password;", 'has words about sentinels but no sentinel' ],
+    [ 'sentinel 127.0.0.1; primary main; primary main;', '"primary" is duplicate' ],
+    [ 'sentinel 127.0.0.1; primary m/n;', '"primary" is the name under which sentinels watch it' ],
+    [ 'sentinel 127.0.0.1:x; primary main;', 'invalid port in "127.0.0.1:x"' ],
+    [ 'sentinel no.such.host.invalid; primary main;', 'host not found in "no.such.host.invalid"' ],
+    [ 'sentinel 127.0.0.1/3; primary main;', 'invalid host in "127.0.0.1/3"' ],
+    [ 'sentinel unix:/x; primary main;', '"sentinel" is asked over the network' ],
+    [ 'sentinel 127.0.0.1; sentinel rediss://127.0.0.2; primary main;', '"sentinel" has TLS where another has none' ],
+    [ (join '', map { "sentinel 127.0.0.$_; " } 1 .. 17), '"sentinel" is one too many; more than 16 are not asked' ],
+    [ 'sentinel 127.0.0.1; primary main; sentinel_username x;', 'has a sentinel_username but no sentinel_password' ],
+    [ 'sentinel 127.0.0.1; sentinel_password sesame;', '"sentinel_password" is given as a file' ],
+    [ 'sentinel 127.0.0.1; primary rediss://main;', 'has a primary with TLS; say with ssl_name whose certificate' ],
+    [ 'sentinel 127.0.0.1; primary main; resolver;', '"resolver" is followed by addresses' ],
+    [ 'sentinel 127.0.0.1; primary main; resolver 127.0.0.1; resolver 127.0.0.1;', '"resolver" is duplicate' ],
+    [ 'sentinel 127.0.0.1; primary main; resolver no.such.host.invalid;', 'host not found in resolver "no.such.host.invalid"' ],
+    [ 'sentinel 127.0.0.1; primary main; ssl_certificate /x;', 'has certificates but a server without TLS' ],
 );
 
 for (@block) {
     my ($members, $message) = @$_;
     like($t->conf_error(http => "gatehouse_redis x { $members }"),
-         qr/\Q$message\E/, "refused: { $members }");
+         qr/\Q$message\E.* in \S+:\d+/, "refused: { $members }");
 }
 
+like($t->conf_error(http => 'gatehouse_redis x { server rediss://127.0.0.1; '
+                          . 'ssl_trusted_certificate /none; }'),
+     qr{/none}, 'a file that is not there is named');
 like($t->conf_error(http => 'gatehouse_redis x { server 127.0.0.1; } '
                           . 'gatehouse_redis x { server 127.0.0.1; }'),
      qr/Redis "x" is declared already in \S+:\d+/, 'a name stands for one');

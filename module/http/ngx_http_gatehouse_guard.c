@@ -430,6 +430,7 @@ ngx_http_gatehouse_guard_setup(ngx_conf_t *cf,
     ngx_http_gatehouse_issuer_t **issuer;
     ngx_gatehouse_keys_source_t **source;
     ngx_gatehouse_policies_conf_t *pc;
+    ngx_http_core_loc_conf_t *clcf;
     ngx_http_upstream_srv_conf_t **uscfp;
 
     uscfp = gmcf->umcf->upstreams.elts;
@@ -474,6 +475,14 @@ ngx_http_gatehouse_guard_setup(ngx_conf_t *cf,
                            "file:/path/to/key;\" (make it once with: openssl "
                            "rand -hex 32)");
         return NGX_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* without the directive http has one that knows nobody to ask */
+
+    if (clcf->resolver != NULL && clcf->resolver->connections.nelts > 0) {
+        ngx_gatehouse_redis_resolver(gmcf->store_conf.blocks, clcf->resolver);
     }
 
     gmcf->zone =

@@ -41,7 +41,8 @@ typedef enum {
     GH_REDIS_DONE = 0,
     GH_REDIS_NOSCRIPT, /* nothing was done: load them, ask again */
     GH_REDIS_FULL,     /* no memory left there: nothing was written */
-    GH_REDIS_READONLY, /* takes no writes: a replica, or its disk fails */
+    GH_REDIS_READONLY, /* takes no writes: its disk or its replicas fail */
+    GH_REDIS_REPLICA,  /* is no primary: nothing was written */
     GH_REDIS_DAMAGED,  /* what stands there is not ours */
     GH_REDIS_REFUSED,  /* loading, no right to ask, ... */
     GH_REDIS_DOUBT     /* not an answer to that question: leave */
@@ -156,6 +157,8 @@ void gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
 
 /* GH_REDIS_DONE: not an error. *code: its first word if it is known. */
 gh_redis_verdict_t gh_redis_error(const redisReply *reply, gh_str_t *code);
+/* code, or that of an error within: of what a MULTI was to do. */
+gh_str_t gh_redis_code(const redisReply *reply, gh_str_t code);
 /* In an operator's words. */
 const char *gh_redis_error_words(gh_str_t code);
 

@@ -25,14 +25,14 @@ static const struct {
 } errors[] = {
     { "NOSCRIPT", GH_REDIS_NOSCRIPT, "has lost the scripts" },
     { "OOM", GH_REDIS_FULL, "has no memory left (maxmemory)" },
-    { "READONLY", GH_REDIS_READONLY, "is a replica and takes no writes" },
+    { "READONLY", GH_REDIS_REPLICA, "is a replica and takes no writes" },
     { "MISCONF", GH_REDIS_READONLY,
       "takes no writes because it cannot write to its disk" },
     { "NOREPLICAS", GH_REDIS_READONLY,
       "takes no writes because replicas are missing" },
     { "WRONGTYPE", GH_REDIS_DAMAGED, "has something else under our key" },
     { "LOADING", GH_REDIS_REFUSED, "is loading its data" },
-    { "MASTERDOWN", GH_REDIS_REFUSED, "is a replica without its master" },
+    { "MASTERDOWN", GH_REDIS_REPLICA, "is a replica without its master" },
     { "BUSY", GH_REDIS_REFUSED, "is busy with a script of somebody's" },
     { "NOAUTH", GH_REDIS_REFUSED, "wants a user and a password" },
     { "WRONGPASS", GH_REDIS_REFUSED, "refuses the user or the password" },
@@ -76,7 +76,7 @@ gh_redis_error(const redisReply *reply, gh_str_t *code)
 
     if (contains(text, "-READONLY ")) {
         *code = GH_STR("READONLY");
-        return GH_REDIS_READONLY;
+        return GH_REDIS_REPLICA;
     }
 
     if (contains(text, "-MISCONF ")) {
@@ -90,6 +90,23 @@ gh_redis_error(const redisReply *reply, gh_str_t *code)
     }
 
     return GH_REDIS_REFUSED;
+}
+
+
+gh_str_t
+gh_redis_code(const redisReply *reply, gh_str_t code)
+{
+    gh_str_t within;
+
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements;
+         i++)
+    {
+        if (gh_redis_error(reply->element[i], &within) != GH_REDIS_DONE) {
+            return within;
+        }
+    }
+
+    return code;
 }
 
 

@@ -207,7 +207,7 @@ gh_redis_switch_parse(gh_str_t text, gh_str_t name, gh_redis_address_t *out)
 
 
 size_t
-gh_redis_elect(const gh_redis_vote_t *votes, size_t n)
+gh_redis_elect(const gh_redis_vote_t *votes, size_t n, bool stay)
 {
     size_t best = n, most = 0, due = 0;
     bool tie = false;
@@ -236,7 +236,7 @@ gh_redis_elect(const gh_redis_vote_t *votes, size_t n)
         }
     }
 
-    return most > n / 2 || (!tie && due == 0) ? best : n;
+    return most > n / 2 || (!stay && !tie && due == 0) ? best : n;
 }
 
 
@@ -291,7 +291,7 @@ gh_redis_role_judge(const redisReply *reply)
     word = text_of(reply->element[0]);
 
     if (gh_str_eq(word, GH_STR("slave"))) {
-        return GH_REDIS_READONLY;
+        return GH_REDIS_REPLICA;
     }
 
     return gh_str_eq(word, GH_STR("master")) ? GH_REDIS_DONE : GH_REDIS_DOUBT;

@@ -59,15 +59,15 @@ gh_rc_t gh_redis_switch_parse(gh_str_t text, gh_str_t name,
 
 /*
  * The vote to follow; n: none, so that what is stays. More than half of all
- * sentinels decide at once. Fewer do when no other vote is due and they are
- * more than those for any other address: where sentinels are away, one that
- * answers is believed until another contradicts it.
+ * sentinels decide at once, as they do about a failover. Fewer do only where
+ * there is no primary to stay with, none is due any more, and they are more
+ * than those for any other address.
  */
-size_t gh_redis_elect(const gh_redis_vote_t *votes, size_t n);
+size_t gh_redis_elect(const gh_redis_vote_t *votes, size_t n, bool stay);
 /* Why there is none, behind the primary's name. */
 const char *gh_redis_elect_words(const gh_redis_vote_t *votes, size_t n);
 
-/* The reply to ROLE. DONE: a primary; READONLY: a replica. */
+/* The reply to ROLE. DONE: a primary; REPLICA. */
 gh_redis_verdict_t gh_redis_role_judge(const redisReply *reply);
 
 

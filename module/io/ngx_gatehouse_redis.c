@@ -1,36 +1,20 @@
 /*
- * Words about Redis in nginx.conf: an address, or a block with what an
- * address cannot say. Passwords come from files only.
+ * Addresses of Redis in nginx.conf, and finding the one that a store names.
  */
 
-#include "ngx_gatehouse_redis.h"
+#include "ngx_gatehouse_redis_inside.h"
 
 
-#define REDIS_FILE_MAX 4096
 #define REDIS_TIMEOUT 100
 #define REDIS_PORT 6379
 
 
-static ngx_gatehouse_redis_conf_t *redis_create(ngx_conf_t *cf);
-static char *redis_say(ngx_conf_t *cf, const char *fmt, ngx_str_t *word);
-static char *redis_address(ngx_conf_t *cf, ngx_str_t address,
-                           ngx_gatehouse_redis_conf_t *rc);
-static char *redis_resolve(ngx_conf_t *cf, ngx_str_t *address,
-                           ngx_gatehouse_redis_conf_t *rc);
 static char *redis_arguments(ngx_conf_t *cf, ngx_str_t args,
                              ngx_gatehouse_redis_conf_t *rc);
-static char *redis_value(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
-                         ngx_gatehouse_redis_conf_t *rc);
-static char *redis_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf);
-static char *redis_password(ngx_conf_t *cf, ngx_str_t *value,
-                            ngx_gatehouse_redis_conf_t *rc);
-static void redis_wipe(void *data);
-static char *redis_finish(ngx_conf_t *cf, ngx_gatehouse_redis_conf_t *rc);
-static char *redis_tls(ngx_conf_t *cf, ngx_gatehouse_redis_conf_t *rc);
 
 
-static ngx_uint_t
-redis_starts(ngx_str_t *s, const char *word)
+ngx_uint_t
+ngx_gatehouse_redis_starts(ngx_str_t *s, const char *word)
 {
     size_t len = ngx_strlen(word);
 
@@ -38,18 +22,19 @@ redis_starts(ngx_str_t *s, const char *word)
 }
 
 
-static ngx_uint_t
-redis_is(ngx_str_t *s, const char *word)
+ngx_uint_t
+ngx_gatehouse_redis_is(ngx_str_t *s, const char *word)
 {
-    return s->len == ngx_strlen(word) && redis_starts(s, word);
+    return s->len == ngx_strlen(word) && ngx_gatehouse_redis_starts(s, word);
 }
 
 
 ngx_uint_t
 ngx_gatehouse_redis_spec(ngx_str_t *spec)
 {
-    return redis_starts(spec, "redis://") || redis_starts(spec, "rediss://")
-           || redis_starts(spec, "redis=");
+    return ngx_gatehouse_redis_starts(spec, "redis://")
+           || ngx_gatehouse_redis_starts(spec, "rediss://")
+           || ngx_gatehouse_redis_starts(spec, "redis=");
 }
 
 
@@ -62,15 +47,15 @@ ngx_gatehouse_redis_find(ngx_conf_t *cf, ngx_str_t *spec, ngx_array_t *blocks,
     ngx_uint_t i;
     ngx_gatehouse_redis_conf_t **rc;
 
-    if (!redis_starts(spec, "redis=")) {
-        *out = redis_create(cf);
+    if (!ngx_gatehouse_redis_starts(spec, "redis=")) {
+        *out = ngx_gatehouse_redis_create(cf);
         if (*out == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        rv = redis_address(cf, *spec, *out);
+        rv = ngx_gatehouse_redis_address(cf, *spec, *out);
 
-        return rv == NGX_CONF_OK ? redis_finish(cf, *out) : rv;
+        return rv == NGX_CONF_OK ? ngx_gatehouse_redis_finish(cf, *out) : rv;
     }
 
     name.data = spec->data + 6;
@@ -87,15 +72,16 @@ ngx_gatehouse_redis_find(ngx_conf_t *cf, ngx_str_t *spec, ngx_array_t *blocks,
         }
     }
 
-    return redis_say(cf,
-                     "names \"redis=%V\", but no \"gatehouse_redis\" block of "
-                     "that name stands before it%Z",
-                     &name);
+    return ngx_gatehouse_redis_say(
+        cf,
+        "names \"redis=%V\", but no \"gatehouse_redis\" block of "
+        "that name stands before it%Z",
+        &name);
 }
 
 
-static ngx_gatehouse_redis_conf_t *
-redis_create(ngx_conf_t *cf)
+ngx_gatehouse_redis_conf_t *
+ngx_gatehouse_redis_create(ngx_conf_t *cf)
 {
     ngx_gatehouse_redis_conf_t *rc;
 
@@ -112,8 +98,8 @@ redis_create(ngx_conf_t *cf)
 }
 
 
-static char *
-redis_say(ngx_conf_t *cf, const char *fmt, ngx_str_t *word)
+char *
+ngx_gatehouse_redis_say(ngx_conf_t *cf, const char *fmt, ngx_str_t *word)
 {
     u_char *text;
     size_t len;
@@ -131,10 +117,26 @@ redis_say(ngx_conf_t *cf, const char *fmt, ngx_str_t *word)
 }
 
 
+ngx_uint_t
+ngx_gatehouse_redis_scheme(ngx_str_t *s)
+{
+    ngx_uint_t tls;
+    size_t len;
+
+    tls = ngx_gatehouse_redis_starts(s, "rediss://");
+    len = tls ? 9 : ngx_gatehouse_redis_starts(s, "redis://") ? 8 : 0;
+    s->data += len;
+    s->len -= len;
+
+    return tls;
+}
+
+
 /* [redis[s]://]HOST[:PORT][/DATABASE][?NAME=VALUE...], unix:/PATH for HOST */
 
-static char *
-redis_address(ngx_conf_t *cf, ngx_str_t s, ngx_gatehouse_redis_conf_t *rc)
+char *
+ngx_gatehouse_redis_address(ngx_conf_t *cf, ngx_str_t s,
+                            ngx_gatehouse_redis_conf_t *rc)
 {
     char *rv;
     u_char *p;
@@ -142,15 +144,7 @@ redis_address(ngx_conf_t *cf, ngx_str_t s, ngx_gatehouse_redis_conf_t *rc)
 
     ngx_str_null(&args);
 
-    if (redis_starts(&s, "rediss://")) {
-        rc->tls = 1;
-        s.data += 9;
-        s.len -= 9;
-
-    } else if (redis_starts(&s, "redis://")) {
-        s.data += 8;
-        s.len -= 8;
-    }
+    rc->tls = ngx_gatehouse_redis_scheme(&s);
 
     p = ngx_strlchr(s.data, s.data + s.len, '?');
 
@@ -165,8 +159,9 @@ redis_address(ngx_conf_t *cf, ngx_str_t s, ngx_gatehouse_redis_conf_t *rc)
                "\"gatehouse_redis\" block";
     }
 
-    p = redis_starts(&s, "unix:") ? NULL
-                                  : ngx_strlchr(s.data, s.data + s.len, '/');
+    p = ngx_gatehouse_redis_starts(&s, "unix:")
+            ? NULL
+            : ngx_strlchr(s.data, s.data + s.len, '/');
 
     if (p != NULL) {
         number.data = p + 1;
@@ -174,8 +169,8 @@ redis_address(ngx_conf_t *cf, ngx_str_t s, ngx_gatehouse_redis_conf_t *rc)
         s.len = (size_t) (p - s.data);
         ngx_str_set(&name, "database");
 
-        rv =
-            number.len > 0 ? redis_value(cf, &name, &number, rc) : NGX_CONF_OK;
+        rv = number.len > 0 ? ngx_gatehouse_redis_value(cf, &name, &number, rc)
+                            : NGX_CONF_OK;
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -183,19 +178,21 @@ redis_address(ngx_conf_t *cf, ngx_str_t s, ngx_gatehouse_redis_conf_t *rc)
 
     rv = redis_arguments(cf, args, rc);
 
-    return rv == NGX_CONF_OK ? redis_resolve(cf, &s, rc) : rv;
+    return rv == NGX_CONF_OK
+               ? ngx_gatehouse_redis_resolve(cf, &s, REDIS_PORT, rc)
+               : rv;
 }
 
 
-static char *
-redis_resolve(ngx_conf_t *cf, ngx_str_t *address,
-              ngx_gatehouse_redis_conf_t *rc)
+char *
+ngx_gatehouse_redis_resolve(ngx_conf_t *cf, ngx_str_t *address, in_port_t port,
+                            ngx_gatehouse_redis_conf_t *rc)
 {
     ngx_url_t u;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
     u.url = *address;
-    u.default_port = REDIS_PORT;
+    u.default_port = port;
 
     if (address->len == 0 || ngx_parse_url(cf->pool, &u) != NGX_OK
         || u.naddrs == 0 || u.uri.len > 0)
@@ -206,11 +203,11 @@ redis_resolve(ngx_conf_t *cf, ngx_str_t *address,
             return NGX_CONF_ERROR;
         }
 
-        return redis_say(cf,
-                         "has no address in \"%V\"; write "
-                         "redis://HOST:PORT/DATABASE or "
-                         "redis://unix:/PATH%Z",
-                         address);
+        return ngx_gatehouse_redis_say(cf,
+                                       "has no address in \"%V\"; write "
+                                       "redis://HOST:PORT/DATABASE or "
+                                       "redis://unix:/PATH%Z",
+                                       address);
     }
 
     rc->addrs = u.addrs;
@@ -257,7 +254,7 @@ redis_arguments(ngx_conf_t *cf, ngx_str_t args, ngx_gatehouse_redis_conf_t *rc)
         name.len = (size_t) (value.data - p) - (value.data > p ? 1 : 0);
         value.len = (size_t) (q - value.data);
 
-        rv = redis_value(cf, &name, &value, rc);
+        rv = ngx_gatehouse_redis_value(cf, &name, &value, rc);
 
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -270,330 +267,56 @@ redis_arguments(ngx_conf_t *cf, ngx_str_t args, ngx_gatehouse_redis_conf_t *rc)
 
 /* What stands in an address as in a block. */
 
-static char *
-redis_value(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
-            ngx_gatehouse_redis_conf_t *rc)
+char *
+ngx_gatehouse_redis_value(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
+                          ngx_gatehouse_redis_conf_t *rc)
 {
     ngx_int_t n;
 
-    if (redis_is(name, "database")) {
+    if (ngx_gatehouse_redis_is(name, "database")) {
         n = ngx_atoi(value->data, value->len);
 
         if (n == NGX_ERROR || n > 65535) {
-            return redis_say(cf, "has a database \"%V\" that is no number%Z",
-                             value);
+            return ngx_gatehouse_redis_say(
+                cf, "has a database \"%V\" that is no number%Z", value);
         }
 
         rc->database = (ngx_uint_t) n;
         return NGX_CONF_OK;
     }
 
-    if (redis_is(name, "timeout")) {
+    if (ngx_gatehouse_redis_is(name, "timeout")) {
         n = ngx_parse_time(value, 0);
 
         if (n == NGX_ERROR || n < 1 || n > 60000) {
-            return redis_say(cf,
-                             "has a timeout \"%V\" that is not between 1ms "
-                             "and 60s%Z",
-                             value);
+            return ngx_gatehouse_redis_say(
+                cf,
+                "has a timeout \"%V\" that is not between 1ms "
+                "and 60s%Z",
+                value);
         }
 
         rc->timeout = (ngx_msec_t) n;
         return NGX_CONF_OK;
     }
 
-    if (redis_is(name, "state")) {
+    if (ngx_gatehouse_redis_is(name, "state")) {
 
         if (value->len < 2 || value->data[0] != '/') {
-            return redis_say(cf,
-                             "has a state directory \"%V\" that is not "
-                             "absolute%Z",
-                             value);
+            return ngx_gatehouse_redis_say(
+                cf,
+                "has a state directory \"%V\" that is not "
+                "absolute%Z",
+                value);
         }
 
         rc->state = *value;
         return NGX_CONF_OK;
     }
 
-    return redis_say(cf,
-                     "has an unknown \"%V\"; an address of Redis takes "
-                     "database=, timeout= and state=%Z",
-                     name);
-}
-
-
-char *
-ngx_gatehouse_redis_block(ngx_conf_t *cf, ngx_array_t *blocks)
-{
-    char *rv;
-    ngx_str_t *value, word, spec;
-    ngx_conf_t save;
-    ngx_gatehouse_redis_conf_t *rc, *other, **slot;
-
-    value = cf->args->elts;
-
-    spec.len = 6 + value[1].len;
-    spec.data = ngx_pnalloc(cf->pool, spec.len);
-    rc = redis_create(cf);
-
-    if (spec.data == NULL || rc == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    (void) ngx_sprintf(spec.data, "redis=%V", &value[1]);
-
-    if (ngx_gatehouse_redis_find(cf, &spec, blocks, &other) == NGX_CONF_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "Redis \"%V\" is declared already in %s:%ui",
-                           &value[1], other->file, other->line);
-        return NGX_CONF_ERROR;
-    }
-
-    rc->name = value[1];
-
-    word = value[0];
-    save = *cf;
-    cf->handler = redis_member;
-    cf->handler_conf = (char *) rc;
-
-    rv = ngx_conf_parse(cf, NULL);
-
-    *cf = save;
-
-    /* messages name the directive, not the last member */
-    value = cf->args->elts;
-    value[0] = word;
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    slot = ngx_array_push(blocks);
-    if (slot == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *slot = rc;
-
-    return redis_finish(cf, rc);
-}
-
-
-static char *
-redis_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
-{
-    char *rv;
-    ngx_str_t *value;
-    ngx_uint_t i;
-    ngx_gatehouse_redis_conf_t *rc = conf;
-
-    const struct {
-        const char *name;
-        ngx_str_t *slot;
-        ngx_uint_t file;
-    } texts[] = {
-        { "username", &rc->username, 0 },
-        { "ssl_name", &rc->ssl_name, 0 },
-        { "ssl_trusted_certificate", &rc->ca, 1 },
-        { "ssl_certificate", &rc->certificate, 1 },
-        { "ssl_certificate_key", &rc->certificate_key, 1 },
-    };
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts != 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" takes one value",
-                           &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (redis_is(&value[0], texts[i].name)) {
-            *texts[i].slot = value[1];
-
-            return texts[i].file
-                           && ngx_conf_full_name(cf->cycle, texts[i].slot, 1)
-                                  != NGX_OK
-                       ? NGX_CONF_ERROR
-                       : NGX_CONF_OK;
-        }
-    }
-
-    if (redis_is(&value[0], "password")) {
-        rv = redis_password(cf, &value[1], rc);
-
-    } else if (redis_is(&value[0], "server")) {
-        rv = rc->addrs == NULL ? redis_address(cf, value[1], rc)
-                               : "is duplicate";
-
-    } else if (redis_is(&value[0], "database")
-               || redis_is(&value[0], "timeout")
-               || redis_is(&value[0], "state"))
-    {
-        rv = redis_value(cf, &value[0], &value[1], rc);
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown member \"%V\" of gatehouse_redis; members "
-                           "are: server, username, password, database, "
-                           "timeout, state, ssl_trusted_certificate, "
-                           "ssl_certificate, ssl_certificate_key, ssl_name",
-                           &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
-        return rv;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" %s", &value[0], rv);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-redis_password(ngx_conf_t *cf, ngx_str_t *value,
-               ngx_gatehouse_redis_conf_t *rc)
-{
-    u_char *text;
-    ssize_t n;
-    ngx_fd_t fd;
-    ngx_str_t path;
-    ngx_file_info_t fi;
-    ngx_pool_cleanup_t *cln;
-
-    if (!redis_starts(value, "file:") || value->len == 5) {
-        return "is given as a file: write \"password file:/path;\"";
-    }
-
-    path.data = value->data + 5;
-    path.len = value->len - 5;
-    text = ngx_pcalloc(cf->pool, REDIS_FILE_MAX);
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (text == NULL || cln == NULL
-        || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "password file \"%V\" cannot be opened", &path);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
-        && (ngx_file_access(&fi) & S_IROTH)) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "password file \"%V\" can be read by everybody; "
-                           "run: chmod 600 %V",
-                           &path, &path);
-    }
-
-    n = ngx_read_fd(fd, text, REDIS_FILE_MAX);
-    (void) ngx_close_file(fd);
-
-    cln->handler = redis_wipe;
-    cln->data = text;
-
-    /* the line's end is the editor's */
-
-    while (n > 0 && (text[n - 1] == LF || text[n - 1] == CR)) {
-        n--;
-    }
-
-    if (n <= 0 || n == REDIS_FILE_MAX) {
-        return "is empty, or longer than a password";
-    }
-
-    rc->password.data = text;
-    rc->password.len = (size_t) n;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-redis_wipe(void *data)
-{
-    ngx_explicit_memzero(data, REDIS_FILE_MAX);
-}
-
-
-static char *
-redis_finish(ngx_conf_t *cf, ngx_gatehouse_redis_conf_t *rc)
-{
-    if (rc->addrs == NULL) {
-        return "has no server";
-    }
-
-    if (rc->username.len > 0 && rc->password.len == 0) {
-        return "has a username but no password";
-    }
-
-    if (rc->tls) {
-        return redis_tls(cf, rc);
-    }
-
-    if (rc->ca.len > 0 || rc->certificate.len > 0
-        || rc->certificate_key.len > 0) {
-        return "has certificates but a server without TLS; write "
-               "\"server rediss://HOST:PORT;\"";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-redis_tls(ngx_conf_t *cf, ngx_gatehouse_redis_conf_t *rc)
-{
-    ngx_pool_cleanup_t *cln;
-
-    if (rc->ssl_name.len == 0) {
-        return "has TLS on a socket; say with ssl_name whose certificate it "
-               "must be";
-    }
-
-    if ((rc->certificate.len > 0) != (rc->certificate_key.len > 0)) {
-        return "has one of ssl_certificate and ssl_certificate_key";
-    }
-
-    rc->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (rc->ssl == NULL || cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    rc->ssl->log = cf->log;
-
-    if (ngx_ssl_create(rc->ssl, NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, NULL)
-        != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_ssl_cleanup_ctx;
-    cln->data = rc->ssl;
-
-    if (rc->certificate.len > 0
-        && ngx_ssl_certificate(cf, rc->ssl, &rc->certificate,
-                               &rc->certificate_key, NULL)
-               != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (rc->ca.len > 0) {
-        return ngx_ssl_trusted_certificate(cf, rc->ssl, &rc->ca, 9) == NGX_OK
-                   ? NGX_CONF_OK
-                   : NGX_CONF_ERROR;
-    }
-
-    return SSL_CTX_set_default_verify_paths(rc->ssl->ctx) == 1
-               ? NGX_CONF_OK
-               : NGX_CONF_ERROR;
+    return ngx_gatehouse_redis_say(
+        cf,
+        "has an unknown \"%V\"; an address of Redis takes "
+        "database=, timeout= and state=%Z",
+        name);
 }

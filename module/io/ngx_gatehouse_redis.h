@@ -21,6 +21,10 @@ char *ngx_gatehouse_redis_find(ngx_conf_t *cf, ngx_str_t *spec,
                                ngx_array_t *blocks,
                                ngx_gatehouse_redis_conf_t **out);
 
+/* The resolver of http, for blocks that have none of their own. */
+void ngx_gatehouse_redis_resolver(ngx_array_t *blocks,
+                                  ngx_resolver_t *resolver);
+
 /* A whole block: cf stands at its beginning. As above. */
 char *ngx_gatehouse_redis_block(ngx_conf_t *cf, ngx_array_t *blocks);
 

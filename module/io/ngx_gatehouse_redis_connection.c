@@ -1,37 +1,30 @@
 /*
- * Opening, reading, writing, leaving. The attempt to open is the probe of a
- * breaker: one at a time, and nobody asks before it has succeeded.
+ * Opening, greeting, leaving. The attempt to open is the probe of a breaker:
+ * one at a time, and nobody asks before it has succeeded.
  */
 
 #include "ngx_gatehouse_redis_connection.h"
+#include "gh_redis_sentinel.h"
 
 
 #define REDIS_OPEN_MIN 1000 /* ms: opening may take so long at least */
 #define REDIS_PAUSE 50      /* ms: doubled with every failure, */
 #define REDIS_PAUSE_MAX 2000
 #define REDIS_STEADY 1000 /* ms: who lasted so long is no failure */
-#define REDIS_OUT_MAX (64 * 1024 * 1024)
-#define REDIS_READ 16384
 
 
 static void redis_wait(ngx_gatehouse_redis_connection_t *conn);
 static void redis_timer(ngx_event_t *ev);
 static void redis_open(ngx_gatehouse_redis_connection_t *conn);
-static void redis_connected(ngx_gatehouse_redis_connection_t *conn);
 static ngx_int_t redis_test_connect(ngx_connection_t *c);
 static void redis_handshake(ngx_gatehouse_redis_connection_t *conn);
 static void redis_handshaken(ngx_connection_t *c);
 static void redis_greet(ngx_gatehouse_redis_connection_t *conn);
+static ngx_int_t redis_authenticate(ngx_gatehouse_redis_connection_t *conn);
+static ngx_int_t redis_select(ngx_gatehouse_redis_connection_t *conn);
+static ngx_int_t redis_say(ngx_gatehouse_redis_connection_t *conn,
+                           const gh_str_t *args, size_t n);
 static void redis_close(ngx_gatehouse_redis_connection_t *conn);
-
-static void redis_read_handler(ngx_event_t *ev);
-static const char *redis_read(ngx_gatehouse_redis_connection_t *conn);
-static const char *redis_replies(ngx_gatehouse_redis_connection_t *conn);
-static ngx_int_t redis_reply(ngx_gatehouse_redis_connection_t *conn,
-                             const redisReply *reply, const char **why);
-static void redis_write_handler(ngx_event_t *ev);
-static void redis_flush_handler(ngx_event_t *ev);
-static const char *redis_flush(ngx_gatehouse_redis_connection_t *conn);
 
 
 void
@@ -45,12 +38,51 @@ ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn)
     conn->timer.log = conn->log;
     conn->timer.cancelable = 1;
 
-    conn->flush.handler = redis_flush_handler;
+    conn->flush.handler = ngx_gatehouse_redis_flush;
     conn->flush.data = &conn->dummy;
     conn->flush.log = conn->log;
 
+    conn->addrs = conn->conf->addrs;
+    conn->naddrs = conn->conf->naddrs;
     conn->waiting = 1;
-    ngx_add_timer(&conn->timer, 1);
+
+    if (conn->naddrs > 0) {
+        ngx_add_timer(&conn->timer, 1);
+    }
+}
+
+
+void
+ngx_gatehouse_redis_go(ngx_gatehouse_redis_connection_t *conn,
+                       ngx_addr_t *addrs, ngx_uint_t naddrs)
+{
+    ngx_uint_t told;
+
+    told = !conn->waiting;
+
+    redis_close(conn);
+
+    if (conn->timer.timer_set) {
+        ngx_del_timer(&conn->timer);
+    }
+
+    conn->addrs = addrs;
+    conn->naddrs = naddrs;
+    conn->address = 0;
+    conn->failures = 0;
+    conn->waiting = 1;
+
+    /* many workers hear it at the same time */
+
+    if (naddrs > 0) {
+        ngx_add_timer(&conn->timer, 1 + (ngx_msec_t) ngx_random() % 10);
+    }
+
+    if (told) {
+        conn->moved = 1;
+        conn->lost(conn, "is not the primary any more");
+        conn->moved = 0;
+    }
 }
 
 
@@ -113,7 +145,7 @@ redis_open(ngx_gatehouse_redis_connection_t *conn)
     ngx_connection_t *c;
     ngx_peer_connection_t *pc;
 
-    addr = &conn->conf->addrs[conn->address % conn->conf->naddrs];
+    addr = &conn->addrs[conn->address % conn->naddrs];
     conn->address++;
 
     pc = &conn->peer;
@@ -144,8 +176,8 @@ redis_open(ngx_gatehouse_redis_connection_t *conn)
     c->log = conn->log;
     c->read->log = conn->log;
     c->write->log = conn->log;
-    c->read->handler = redis_read_handler;
-    c->write->handler = redis_write_handler;
+    c->read->handler = ngx_gatehouse_redis_read;
+    c->write->handler = ngx_gatehouse_redis_write;
 
     c->pool = ngx_create_pool(1024, conn->log);
     if (c->pool == NULL) {
@@ -156,13 +188,13 @@ redis_open(ngx_gatehouse_redis_connection_t *conn)
     ngx_add_timer(&conn->timer, ngx_max(conn->conf->timeout, REDIS_OPEN_MIN));
 
     if (rc == NGX_OK) {
-        redis_connected(conn);
+        ngx_gatehouse_redis_connected(conn);
     }
 }
 
 
-static void
-redis_connected(ngx_gatehouse_redis_connection_t *conn)
+void
+ngx_gatehouse_redis_connected(ngx_gatehouse_redis_connection_t *conn)
 {
     if (redis_test_connect(conn->peer.connection) != NGX_OK) {
         ngx_gatehouse_redis_leave(conn, "cannot be reached");
@@ -256,69 +288,135 @@ redis_handshaken(ngx_connection_t *c)
         return;
     }
 
-    c->read->handler = redis_read_handler;
-    c->write->handler = redis_write_handler;
+    c->read->handler = ngx_gatehouse_redis_read;
+    c->write->handler = ngx_gatehouse_redis_write;
 
     redis_greet(conn);
 }
 
 
+/*
+ * A sentinel has no databases; one that it has called a primary must say so
+ * itself before anything is asked of it.
+ */
+
 static void
 redis_greet(ngx_gatehouse_redis_connection_t *conn)
 {
-    size_t n;
-    char number[NGX_INT_T_LEN];
-    gh_str_t args[3];
     ngx_int_t rc;
     ngx_gatehouse_redis_conf_t *conf = conn->conf;
-    gh_redis_bytes_t bytes;
 
-    rc = NGX_OK;
+    const gh_str_t role = GH_STR("ROLE");
 
-    if (conf->password.len > 0) {
-        n = 0;
-        args[n++] = GH_STR("AUTH");
+    rc = conf->password.len > 0 ? redis_authenticate(conn) : NGX_OK;
 
-        if (conf->username.len > 0) {
-            args[n].data = (char *) conf->username.data;
-            args[n++].len = conf->username.len;
-        }
-
-        args[n].data = (char *) conf->password.data;
-        args[n++].len = conf->password.len;
-
-        if (gh_redis_command(args, n, &bytes) != GH_OK) {
-            rc = NGX_ERROR;
-        } else {
-            rc = ngx_gatehouse_redis_send(conn, bytes.data, bytes.len);
-            ngx_explicit_memzero(bytes.data, bytes.len);
-            free(bytes.data);
-            conn->greeting++;
-        }
+    if (rc == NGX_OK && !conf->sentinel) {
+        rc = redis_select(conn);
     }
 
-    if (rc == NGX_OK) {
-        args[0] = GH_STR("SELECT");
-        args[1].data = number;
-        args[1].len =
-            (size_t) (ngx_sprintf((u_char *) number, "%ui", conf->database)
-                      - (u_char *) number);
-
-        if (gh_redis_command(args, 2, &bytes) != GH_OK) {
-            rc = NGX_ERROR;
-        } else {
-            rc = ngx_gatehouse_redis_send(conn, bytes.data, bytes.len);
-            free(bytes.data);
-            conn->greeting++;
-        }
+    if (rc == NGX_OK && conf->sentinels != NULL) {
+        rc = redis_say(conn, &role, 1);
     }
 
     if (rc != NGX_OK) {
         ngx_gatehouse_redis_leave(conn, "cannot be asked: no memory");
-        return;
+
+    } else if (conf->sentinels == NULL) {
+        conn->opened(conn);
+    }
+}
+
+
+static ngx_int_t
+redis_authenticate(ngx_gatehouse_redis_connection_t *conn)
+{
+    size_t n;
+    gh_str_t args[3];
+    ngx_gatehouse_redis_conf_t *conf = conn->conf;
+
+    n = 0;
+    args[n++] = GH_STR("AUTH");
+
+    if (conf->username.len > 0) {
+        args[n].data = (char *) conf->username.data;
+        args[n++].len = conf->username.len;
+    }
+
+    args[n].data = (char *) conf->password.data;
+    args[n++].len = conf->password.len;
+
+    return redis_say(conn, args, n);
+}
+
+
+static ngx_int_t
+redis_select(ngx_gatehouse_redis_connection_t *conn)
+{
+    char number[NGX_INT_T_LEN];
+    u_char *last;
+    gh_str_t args[2];
+
+    last = ngx_sprintf((u_char *) number, "%ui", conn->conf->database);
+
+    args[0] = GH_STR("SELECT");
+    args[1].data = number;
+    args[1].len = (size_t) (last - (u_char *) number);
+
+    return redis_say(conn, args, 2);
+}
+
+
+static ngx_int_t
+redis_say(ngx_gatehouse_redis_connection_t *conn, const gh_str_t *args,
+          size_t n)
+{
+    ngx_int_t rc;
+    gh_redis_bytes_t bytes;
+
+    if (gh_redis_command(args, n, &bytes) != GH_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_gatehouse_redis_send(conn, bytes.data, bytes.len);
+    ngx_explicit_memzero(bytes.data, bytes.len);
+    free(bytes.data);
+    conn->greeting++;
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_gatehouse_redis_greeted(ngx_gatehouse_redis_connection_t *conn,
+                            const redisReply *reply, const char **why)
+{
+    gh_str_t code;
+    gh_redis_verdict_t verdict;
+
+    conn->greeting--;
+    verdict = gh_redis_error(reply, &code);
+
+    if (verdict != GH_REDIS_DONE) {
+        *why = gh_redis_error_words(code);
+        return NGX_ERROR;
+    }
+
+    if (conn->greeting > 0 || conn->conf->sentinels == NULL) {
+        return reply->type == REDIS_REPLY_STATUS ? NGX_OK : NGX_ERROR;
+    }
+
+    verdict = gh_redis_role_judge(reply);
+
+    if (verdict != GH_REDIS_DONE) {
+        *why = verdict == GH_REDIS_REPLICA
+                   ? "is a replica, though sentinels call it the primary"
+                   : "is no primary";
+        return NGX_ERROR;
     }
 
     conn->opened(conn);
+
+    return conn->waiting ? NGX_ERROR : NGX_OK; /* it has left */
 }
 
 
@@ -401,231 +499,4 @@ redis_close(ngx_gatehouse_redis_connection_t *conn)
     conn->greeting = 0;
     conn->connected = 0;
     conn->settled = 0;
-}
-
-
-static void
-redis_read_handler(ngx_event_t *ev)
-{
-    const char *why;
-    ngx_connection_t *c = ev->data;
-    ngx_gatehouse_redis_connection_t *conn = c->data;
-
-    if (!conn->connected) {
-        /* closed before it was opened */
-        redis_connected(conn);
-        return;
-    }
-
-    why = redis_read(conn);
-
-    if (why != NULL) {
-        ngx_gatehouse_redis_leave(conn, why);
-    }
-}
-
-
-static const char *
-redis_read(ngx_gatehouse_redis_connection_t *conn)
-{
-    u_char room[REDIS_READ];
-    ssize_t n;
-    const char *why;
-    ngx_connection_t *c;
-
-    c = conn->peer.connection;
-
-    for (;;) {
-        n = c->recv(c, room, sizeof(room));
-
-        if (n == NGX_AGAIN) {
-            return ngx_handle_read_event(c->read, 0) == NGX_OK
-                       ? NULL
-                       : "cannot be read";
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            return "has closed the connection";
-        }
-
-        if (redisReaderFeed(conn->reader, (char *) room, (size_t) n)
-            != REDIS_OK) {
-            return "sends more than there is memory for";
-        }
-
-        conn->fed += (size_t) n;
-        why = redis_replies(conn);
-
-        if (why != NULL) {
-            return why;
-        }
-
-        if (conn->fed > GH_REDIS_REPLY_MAX) {
-            return "sends a reply that has no end";
-        }
-    }
-}
-
-
-static const char *
-redis_replies(ngx_gatehouse_redis_connection_t *conn)
-{
-    void *reply;
-    ngx_int_t rc;
-    const char *why;
-
-    for (;;) {
-        if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
-            return "sends what is no reply";
-        }
-
-        if (reply == NULL) {
-            return NULL;
-        }
-
-        conn->fed = conn->reader->len - conn->reader->pos;
-        why = "sends what was not asked for";
-        rc = redis_reply(conn, reply, &why);
-        freeReplyObject(reply);
-
-        if (rc != NGX_OK) {
-            return why;
-        }
-    }
-}
-
-
-static ngx_int_t
-redis_reply(ngx_gatehouse_redis_connection_t *conn, const redisReply *reply,
-            const char **why)
-{
-    gh_str_t code;
-
-    if (conn->greeting == 0) {
-        return conn->reply(conn, reply, why);
-    }
-
-    conn->greeting--;
-
-    if (gh_redis_error(reply, &code) != GH_REDIS_DONE) {
-        *why = gh_redis_error_words(code);
-        return NGX_ERROR;
-    }
-
-    return reply->type == REDIS_REPLY_STATUS ? NGX_OK : NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
-                         const char *data, size_t len)
-{
-    u_char *more;
-    size_t cap;
-
-    if (conn->out_cap - conn->out_len < len) {
-
-        if (conn->out_len - conn->out_sent + len > REDIS_OUT_MAX) {
-            return NGX_ERROR;
-        }
-
-        cap = ngx_max(2 * (conn->out_len - conn->out_sent + len), 4096);
-
-        more = ngx_alloc(cap, conn->log);
-        if (more == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (conn->out != NULL) {
-            ngx_memcpy(more, conn->out + conn->out_sent,
-                       conn->out_len - conn->out_sent);
-            ngx_explicit_memzero(conn->out, conn->out_cap);
-            ngx_free(conn->out);
-        }
-
-        conn->out = more;
-        conn->out_cap = cap;
-        conn->out_len -= conn->out_sent;
-        conn->out_sent = 0;
-    }
-
-    ngx_memcpy(conn->out + conn->out_len, data, len);
-    conn->out_len += len;
-
-    if (!conn->flush.posted) {
-        ngx_post_event(&conn->flush, &ngx_posted_events);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-redis_write_handler(ngx_event_t *ev)
-{
-    const char *why;
-    ngx_connection_t *c = ev->data;
-    ngx_gatehouse_redis_connection_t *conn = c->data;
-
-    if (!conn->connected) {
-        redis_connected(conn);
-        return;
-    }
-
-    why = redis_flush(conn);
-
-    if (why != NULL) {
-        ngx_gatehouse_redis_leave(conn, why);
-    }
-}
-
-
-static void
-redis_flush_handler(ngx_event_t *ev)
-{
-    const char *why;
-    ngx_connection_t *dummy = ev->data;
-    ngx_gatehouse_redis_connection_t *conn = dummy->data;
-
-    if (!conn->connected) {
-        return;
-    }
-
-    why = redis_flush(conn);
-
-    if (why != NULL) {
-        ngx_gatehouse_redis_leave(conn, why);
-    }
-}
-
-
-static const char *
-redis_flush(ngx_gatehouse_redis_connection_t *conn)
-{
-    ssize_t n;
-    ngx_connection_t *c;
-
-    c = conn->peer.connection;
-
-    while (conn->out_sent < conn->out_len) {
-        n = c->send(c, conn->out + conn->out_sent,
-                    conn->out_len - conn->out_sent);
-
-        if (n == NGX_AGAIN || n == 0) {
-            break;
-        }
-
-        if (n == NGX_ERROR) {
-            return "has closed the connection";
-        }
-
-        conn->out_sent += (size_t) n;
-    }
-
-    if (conn->out_sent == conn->out_len) {
-        conn->out_sent = conn->out_len = 0;
-    }
-
-    return ngx_handle_write_event(c->write, 0) == NGX_OK ? NULL
-                                                         : "cannot be written";
 }

@@ -33,6 +33,16 @@ struct ngx_gatehouse_redis_conf_s {
     ngx_ssl_t *ssl;     /* NULL: plain */
     ngx_str_t ssl_name; /* NUL-terminated; must stand in the certificate */
     ngx_str_t ca, certificate, certificate_key;
+
+    /* instead of addrs: who is asked where the primary of that name is */
+    ngx_array_t *sentinels; /* of ngx_gatehouse_redis_conf_t *; may be NULL */
+    ngx_str_t primary;
+    ngx_str_t sentinel_username, sentinel_password; /* secret */
+    ngx_str_t sentinel_ssl_name;
+    ngx_uint_t sentinel_tls;
+    ngx_resolver_t *resolver; /* for names that they say; may be NULL */
+    ngx_uint_t sentinel;      /* this is one of them */
+
     u_char *file; /* of the declaration */
     ngx_uint_t line;
 };
@@ -45,22 +55,25 @@ struct ngx_gatehouse_redis_connection_s {
     ngx_gatehouse_redis_conf_t *conf;
     ngx_log_t *log;
     void *data;
-    /* Redis knows who asks: send what else must come first. */
+    /* Redis knows who asks, and is a primary if a sentinel called it one:
+     * send what else must come first. May leave. */
     void (*opened)(ngx_gatehouse_redis_connection_t *conn);
-    /* Every reply but those to AUTH and SELECT. Other than NGX_OK: this is
-     * no connection to stay on; *why says so. */
+    /* Every reply but those to the greeting. Other than NGX_OK: this is no
+     * connection to stay on; *why says so. */
     ngx_int_t (*reply)(ngx_gatehouse_redis_connection_t *conn,
                        const redisReply *reply, const char **why);
     /* It is closed, and will be opened again by itself. */
     void (*lost)(ngx_gatehouse_redis_connection_t *conn, const char *why);
 
     /* its own */
+    ngx_addr_t *addrs; /* to try in turn; borrowed */
+    ngx_uint_t naddrs; /* 0: it is not known where */
     ngx_peer_connection_t peer;
     redisReader *reader;
     u_char *out;
     size_t out_sent, out_len, out_cap;
     size_t fed;          /* bytes since the last whole reply */
-    ngx_uint_t greeting; /* replies to AUTH and SELECT that are due */
+    ngx_uint_t greeting; /* replies to AUTH, SELECT, ROLE that are due */
     ngx_uint_t address;  /* the next one to try */
     ngx_uint_t failures; /* in a row */
     ngx_msec_t settled_at;
@@ -69,11 +82,13 @@ struct ngx_gatehouse_redis_connection_s {
     ngx_connection_t dummy;
     unsigned connected : 1;
     unsigned settled : 1;
-    unsigned waiting : 1; /* for the next attempt */
+    unsigned waiting : 1; /* for the next attempt, or for an address */
+    unsigned moved : 1;   /* while lost is called: it goes elsewhere */
 };
 
 
-/* Owner's memory, zeroed and its fields set. Begins to open at once. */
+/* Owner's memory, zeroed and its fields set. Begins to open at once, or waits
+ * for an address where sentinels must say it. */
 void ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn);
 /* For good; lost is not called. */
 void ngx_gatehouse_redis_stop(ngx_gatehouse_redis_connection_t *conn);
@@ -83,9 +98,25 @@ ngx_int_t ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
                                    const char *data, size_t len);
 /* The owner has all it needs to begin: opening has ended well. */
 void ngx_gatehouse_redis_settled(ngx_gatehouse_redis_connection_t *conn);
+/* To another place: at once, and without a pause; lost is called if it was
+ * not waiting. addrs are borrowed until the next time; none: it waits. Not
+ * from within reply. */
+void ngx_gatehouse_redis_go(ngx_gatehouse_redis_connection_t *conn,
+                            ngx_addr_t *addrs, ngx_uint_t naddrs);
 /* Closes it, calls lost, opens it again later. Not from within reply. */
 void ngx_gatehouse_redis_leave(ngx_gatehouse_redis_connection_t *conn,
                                const char *why);
+
+/* Of the connection's own files: bytes in and out, when nginx says so. */
+void ngx_gatehouse_redis_read(ngx_event_t *ev);
+void ngx_gatehouse_redis_write(ngx_event_t *ev);
+void ngx_gatehouse_redis_flush(ngx_event_t *ev);
+/* A connection that was being opened is, or cannot be. */
+void ngx_gatehouse_redis_connected(ngx_gatehouse_redis_connection_t *conn);
+/* A reply of the greeting. Other than NGX_OK: as for reply. */
+ngx_int_t ngx_gatehouse_redis_greeted(ngx_gatehouse_redis_connection_t *conn,
+                                      const redisReply *reply,
+                                      const char **why);
 
 
 #endif

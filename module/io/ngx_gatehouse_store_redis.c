@@ -20,6 +20,8 @@ static ngx_gatehouse_redis_slot_t *redis_ask_args(
     gh_str_t *args, size_t n);
 static ngx_int_t redis_reply(ngx_gatehouse_redis_connection_t *conn,
                              const redisReply *reply, const char **why);
+static ngx_int_t redis_next(ngx_gatehouse_store_t *store,
+                            const redisReply *reply, const char **why);
 static ngx_int_t redis_greeted(ngx_gatehouse_store_t *store,
                                ngx_gatehouse_redis_slot_t *slot,
                                const redisReply *reply, const char **why);
@@ -96,7 +98,9 @@ redis_open(ngx_gatehouse_store_t *store)
     ngx_gatehouse_redis_start(&redis->ops);
     ngx_gatehouse_store_redis_follow(store);
 
-    return NGX_OK;
+    return redis->conf->sentinels != NULL
+               ? ngx_gatehouse_store_redis_find(store)
+               : NGX_OK;
 }
 
 
@@ -110,6 +114,7 @@ redis_close(ngx_gatehouse_store_t *store)
         ngx_del_timer(&redis->follow);
     }
 
+    ngx_gatehouse_redis_find_stop(&redis->finder);
     ngx_gatehouse_redis_stop(&redis->ops);
     ngx_gatehouse_redis_stop(&redis->channel);
 
@@ -131,9 +136,16 @@ const char *
 ngx_gatehouse_store_redis_say(ngx_gatehouse_store_t *store, const char *words)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
+    ngx_uint_t named = redis->conf->sentinels == NULL;
 
-    ngx_snprintf((u_char *) redis->why, sizeof(redis->why) - 1,
-                 "Redis at %V %s%Z", &redis->conf->where, words);
+    if (!named && redis->finder.where.len == 0) {
+        ngx_snprintf((u_char *) redis->why, sizeof(redis->why) - 1,
+                     "Redis \"%V\" %s%Z", &redis->conf->primary, words);
+    } else {
+        ngx_snprintf(
+            (u_char *) redis->why, sizeof(redis->why) - 1, "Redis at %V %s%Z",
+            named ? &redis->conf->where : &redis->finder.where, words);
+    }
 
     return redis->why;
 }
@@ -271,11 +283,30 @@ redis_reply(ngx_gatehouse_redis_connection_t *conn, const redisReply *reply,
     ngx_gatehouse_store_t *store = conn->data;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
-    ngx_gatehouse_redis_slot_t *slot;
+    ngx_int_t rc;
 
     if (ngx_queue_empty(&redis->asked)) {
         return NGX_ERROR;
     }
+
+    rc = redis_next(store, reply, why);
+
+    if (rc == NGX_OK && redis->draining && ngx_queue_empty(&redis->asked)) {
+        *why = "is a replica and takes no writes";
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+redis_next(ngx_gatehouse_store_t *store, const redisReply *reply,
+           const char **why)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_gatehouse_redis_slot_t *slot;
 
     slot = ngx_queue_data(ngx_queue_head(&redis->asked),
                           ngx_gatehouse_redis_slot_t, queue);
@@ -461,6 +492,8 @@ redis_ready(ngx_gatehouse_store_t *store)
     told = !store->available;
     redis->ready = 1;
     redis->hopeful = 0;
+    redis->demoted = 0;
+    redis->finder.content = 1;
 
     ngx_gatehouse_redis_settled(&redis->ops);
     ngx_gatehouse_store_stands(store, 1, 1, "");
@@ -479,11 +512,10 @@ redis_lost(ngx_gatehouse_redis_connection_t *conn, const char *why)
     ngx_gatehouse_store_t *store = conn->data;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
-    /* what closes may be back at once; what is silent is not asked twice */
-
-    redis->hopeful = redis->ready && conn->failures == 0
-                     && !ngx_gatehouse_store_redis_silent(store);
+    redis->hopeful = ngx_gatehouse_store_redis_hope(store);
     redis->ready = 0;
+    redis->draining = 0;
+    redis->finder.content = 0;
 
     if (!redis->hopeful) {
         ngx_gatehouse_store_stands(store, 0, 0,
@@ -491,6 +523,10 @@ redis_lost(ngx_gatehouse_redis_connection_t *conn, const char *why)
     }
 
     ngx_gatehouse_store_redis_fail(store);
+
+    if (redis->conf->sentinels != NULL && !conn->moved) {
+        ngx_gatehouse_redis_find_again(&redis->finder);
+    }
 }
 
 

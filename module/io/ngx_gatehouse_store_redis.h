@@ -6,7 +6,7 @@
 #define NGX_GATEHOUSE_STORE_REDIS_H
 
 #include "ngx_gatehouse_store_backend.h"
-#include "ngx_gatehouse_redis_connection.h"
+#include "ngx_gatehouse_redis_sentinel.h"
 
 
 typedef enum {
@@ -34,6 +34,7 @@ typedef struct {
     ngx_msec_t asked_at;
     ngx_uint_t script;  /* SCRIPT: which */
     unsigned again : 1; /* after the scripts were lost */
+    unsigned moved : 1; /* after its primary was none any more */
     unsigned look : 1;  /* USE: whose the mark is */
     unsigned first : 1; /* CHANGES: where the log stands, no lines */
 } ngx_gatehouse_redis_slot_t;
@@ -42,14 +43,18 @@ typedef struct {
     ngx_gatehouse_redis_conf_t *conf;
     gh_redis_t words;
     ngx_gatehouse_redis_connection_t ops, channel;
-    ngx_queue_t asked;   /* slots on the connection */
-    ngx_queue_t waiting; /* slots for when it is there */
-    ngx_uint_t n;        /* slots in both */
+    ngx_gatehouse_redis_finder_t finder; /* where sentinels are asked */
+    ngx_queue_t asked;                   /* slots on the connection */
+    ngx_queue_t waiting;                 /* slots for when it is there */
+    ngx_uint_t n;                        /* slots in both */
     ngx_event_t follow;
     uint64_t sequence; /* followed so far */
     uint64_t wanted;   /* the channel has told of it */
     ngx_gatehouse_node_t alone;
     uint64_t beat_us; /* when the last beat was sent; monotonic */
+    ngx_msec_t demoted_at;
+    unsigned demoted : 1;  /* said to be a replica; another is to be found */
+    unsigned draining : 1; /* ... and still owes replies */
     unsigned beating : 1;
     unsigned polling : 1;
     unsigned loading : 1; /* scripts */
@@ -111,6 +116,13 @@ void ngx_gatehouse_store_redis_lines(ngx_gatehouse_store_t *store,
                                      const gh_redis_changes_t *changes);
 /* Asks for lines, unless that is under way. */
 void ngx_gatehouse_store_redis_poll(ngx_gatehouse_store_t *store);
+/* With sentinels: looks for the primary, and goes there. */
+ngx_int_t ngx_gatehouse_store_redis_find(ngx_gatehouse_store_t *store);
+/* It has said that it is a replica. Where sentinels know another this one is
+ * left as soon as it owes no reply any more. */
+void ngx_gatehouse_store_redis_demoted(ngx_gatehouse_store_t *store);
+/* Operations may wait a moment: what was lost will be there, or elsewhere. */
+ngx_uint_t ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store);
 /* "Redis at HOST WORDS", for stands and complain. */
 const char *ngx_gatehouse_store_redis_say(ngx_gatehouse_store_t *store,
                                           const char *words);

@@ -103,6 +103,10 @@ ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
                    ? ngx_gatehouse_store_redis_beat(store, 1, 0)
                    : NGX_ERROR;
 
+    case GH_REDIS_REPLICA:
+        ngx_gatehouse_store_redis_demoted(store);
+        return NGX_OK;
+
     case GH_REDIS_FULL:
     case GH_REDIS_READONLY:
         /* reads go on; leases will not be given, which is said there */

@@ -121,7 +121,9 @@ redis_follow(ngx_event_t *ev)
 
     ngx_add_timer(&redis->follow, store->conf.follow);
 
-    if (redis->ready && ngx_gatehouse_store_redis_silent(store)) {
+    if (redis->draining
+        || (redis->ready && ngx_gatehouse_store_redis_silent(store)))
+    {
         ngx_gatehouse_redis_leave(&redis->ops, "does not answer");
         return;
     }
@@ -212,7 +214,7 @@ redis_channel_lost(ngx_gatehouse_redis_connection_t *conn, const char *why)
 
     if (redis->ready) {
         ngx_log_error(NGX_LOG_INFO, store->log, 0,
-                      "gatehouse: the change channel of Redis at %V %s",
-                      &redis->conf->where, why);
+                      "gatehouse: the change channel: %s",
+                      ngx_gatehouse_store_redis_say(store, why));
     }
 }

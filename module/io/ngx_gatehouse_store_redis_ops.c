@@ -34,6 +34,10 @@ static gh_rc_t redis_refused(ngx_gatehouse_store_t *store,
                              gh_redis_verdict_t verdict, gh_str_t code);
 static ngx_int_t redis_again(ngx_gatehouse_store_t *store,
                              ngx_gatehouse_store_op_t *op);
+static ngx_gatehouse_redis_slot_t *redis_repeat(ngx_gatehouse_store_t *store,
+                                                ngx_gatehouse_store_op_t *op);
+static ngx_int_t redis_elsewhere(ngx_gatehouse_store_t *store,
+                                 ngx_gatehouse_store_op_t *op);
 
 
 ngx_int_t
@@ -312,6 +316,7 @@ ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
 
+    ngx_uint_t again;
     ngx_queue_t all;
     ngx_gatehouse_store_op_t *op;
     ngx_gatehouse_redis_slot_t *slot;
@@ -332,9 +337,13 @@ ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
         slot = ngx_queue_data(ngx_queue_head(&all), ngx_gatehouse_redis_slot_t,
                               queue);
         op = slot->op;
+        again = slot->type == NGX_GATEHOUSE_REDIS_GET && redis->hopeful
+                && !slot->moved;
         ngx_gatehouse_store_redis_free(store, slot);
 
-        if (op != NULL) {
+        /* a question changes nothing: it may be asked again */
+
+        if (op != NULL && (!again || redis_elsewhere(store, op) != NGX_OK)) {
             op->rc = GH_UNAVAILABLE;
             ngx_gatehouse_store_complete(store, op);
         }
@@ -381,16 +390,23 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_redis_slot_t *slot,
                                  const redisReply *reply, const char **why)
 {
-    ngx_uint_t again;
+    ngx_uint_t again, moved;
     gh_redis_verdict_t verdict;
     gh_str_t code;
     ngx_gatehouse_store_op_t *op = slot->op;
+    ngx_gatehouse_redis_t *redis = store->ctx;
 
     verdict = slot->verdict;
     code = slot->code;
 
     if (verdict == GH_REDIS_DONE) {
         verdict = gh_redis_error(reply, &code);
+    }
+
+    if (verdict == GH_REDIS_DONE && redis->draining
+        && slot->type == NGX_GATEHOUSE_REDIS_GET)
+    {
+        verdict = GH_REDIS_REPLICA; /* and may know less than the primary */
     }
 
     if (verdict == GH_REDIS_DONE) {
@@ -407,9 +423,20 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
     }
 
     again = slot->again;
+    moved = slot->moved;
     ngx_gatehouse_store_redis_free(store, slot);
 
+    if (verdict == GH_REDIS_REPLICA) {
+        ngx_gatehouse_store_redis_demoted(store);
+    }
+
     if (op == NULL) {
+        return NGX_OK;
+    }
+
+    if (verdict == GH_REDIS_REPLICA && redis->draining && !moved
+        && redis_elsewhere(store, op) == NGX_OK)
+    {
         return NGX_OK;
     }
 
@@ -419,7 +446,7 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
     }
 
     if (verdict != GH_REDIS_DONE) {
-        op->rc = redis_refused(store, verdict, code);
+        op->rc = redis_refused(store, verdict, gh_redis_code(reply, code));
     }
 
     ngx_gatehouse_store_complete(store, op);
@@ -433,17 +460,13 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
 static ngx_int_t
 redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
 {
-    gh_redis_bytes_t bytes;
     ngx_gatehouse_redis_slot_t *slot;
 
-    if (ngx_gatehouse_store_redis_load(store) != NGX_OK
-        || redis_command(store, op, &bytes) != GH_OK)
-    {
+    if (ngx_gatehouse_store_redis_load(store) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    slot =
-        ngx_gatehouse_store_redis_ask(store, redis_question(op), &bytes, op);
+    slot = redis_repeat(store, op);
     if (slot == NULL) {
         return NGX_ERROR;
     }
@@ -451,6 +474,36 @@ redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
     slot->again = 1;
 
     return NGX_OK;
+}
+
+
+/* Nothing was done, and is asked once more, of the next primary. */
+
+static ngx_int_t
+redis_elsewhere(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+{
+    ngx_gatehouse_redis_slot_t *slot;
+
+    slot = redis_repeat(store, op);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    slot->moved = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_gatehouse_redis_slot_t *
+redis_repeat(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+{
+    gh_redis_bytes_t bytes;
+
+    return redis_command(store, op, &bytes) == GH_OK
+               ? ngx_gatehouse_store_redis_ask(store, redis_question(op),
+                                               &bytes, op)
+               : NULL;
 }
 
 
@@ -591,6 +644,7 @@ redis_refused(ngx_gatehouse_store_t *store, gh_redis_verdict_t verdict,
         ngx_gatehouse_store_stands(store, 1, 0, words);
         return GH_FULL;
 
+    case GH_REDIS_REPLICA:
     case GH_REDIS_READONLY:
         redis->unsure = 1; /* what a replica has is another's */
         ngx_gatehouse_store_stands(store, 1, 0, words);

@@ -132,7 +132,10 @@ no_error_counts_as_done(void **state)
     } errors[] = {
         { "-NOSCRIPT No matching script.\r\n", GH_REDIS_NOSCRIPT },
         { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
-        { "-READONLY You can't write\r\n", GH_REDIS_READONLY },
+        { "-READONLY You can't write\r\n", GH_REDIS_REPLICA },
+        { "-MASTERDOWN Link with MASTER is down\r\n", GH_REDIS_REPLICA },
+        { "-ERR Error running script: -READONLY x\r\n", GH_REDIS_REPLICA },
+        { "-NOREPLICAS Not enough good replicas\r\n", GH_REDIS_READONLY },
         { "-MISCONF Redis is configured\r\n", GH_REDIS_READONLY },
         { "-NOAUTH Authentication required.\r\n", GH_REDIS_REFUSED },
         { "-OOM command not allowed\r\n", GH_REDIS_FULL },
@@ -151,6 +154,27 @@ no_error_counts_as_done(void **state)
 
         assert_int_equal(judged(&w, errors[i].text), errors[i].verdict);
     }
+}
+
+
+static void
+an_error_within_is_told_by_its_word(void **state)
+{
+    redisReader *reader = gh_redis_reader_create();
+    redisReply *reply;
+    const char *bytes = "*2\r\n$2\r\nok\r\n-READONLY no\r\n";
+
+    (void) state;
+
+    reply = reply_of(reader, bytes, strlen(bytes));
+    assert_true(
+        gh_str_eq(gh_redis_code(reply, GH_STR("ERR")), GH_STR("READONLY")));
+    freeReplyObject(reply);
+
+    reply = reply_of(reader, "+OK\r\n", 5);
+    assert_true(gh_str_eq(gh_redis_code(reply, GH_STR("OOM")), GH_STR("OOM")));
+    freeReplyObject(reply);
+    redisReaderFree(reader);
 }
 
 
@@ -193,6 +217,7 @@ main(void)
         cmocka_unit_test(a_reply_of_another_shape_is_a_doubt),
         cmocka_unit_test(more_is_never_granted_than_was_asked),
         cmocka_unit_test(no_error_counts_as_done),
+        cmocka_unit_test(an_error_within_is_told_by_its_word),
         cmocka_unit_test(an_array_without_end_is_no_reply),
         cmocka_unit_test(a_name_is_hashed_within_its_kind),
     };

@@ -218,7 +218,7 @@ a_switch_of_another_shape_is_none(void **state)
 /* "a" and "b" name addresses, "u" knows none, "-" is away, "?" is due. */
 
 static char
-elected(const char *words)
+chosen(const char *words, bool stay)
 {
     gh_redis_vote_t votes[8];
     size_t n = strlen(words), i;
@@ -233,9 +233,16 @@ elected(const char *words)
         votes[i].address.host[0] = words[i];
     }
 
-    i = gh_redis_elect(votes, n);
+    i = gh_redis_elect(votes, n, stay);
 
     return i == n ? '0' : words[i];
+}
+
+
+static char
+elected(const char *words)
+{
+    return chosen(words, false);
 }
 
 
@@ -264,6 +271,20 @@ fewer_are_believed_only_where_others_are_away(void **state)
     assert_int_equal(elected("au-"), 'a');
     assert_int_equal(elected("aab--"), 'a');
     assert_int_equal(elected("aab-?"), '0');
+}
+
+
+static void
+a_primary_that_answers_is_left_for_more_than_half_only(void **state)
+{
+    (void) state;
+
+    assert_int_equal(chosen("a--", true), '0');
+    assert_int_equal(chosen("au-", true), '0');
+    assert_int_equal(chosen("aab--", true), '0');
+    assert_int_equal(chosen("aa-", true), 'a');
+    assert_int_equal(chosen("aab", true), 'a');
+    assert_int_equal(chosen("a", true), 'a');
 }
 
 
@@ -309,7 +330,7 @@ only_a_master_is_a_primary(void **state)
                      GH_REDIS_DONE);
     assert_int_equal(role("*5\r\n$5\r\nslave\r\n$1\r\na\r\n:1\r\n$1\r\nc\r\n"
                           ":0\r\n"),
-                     GH_REDIS_READONLY);
+                     GH_REDIS_REPLICA);
     assert_int_equal(role("*2\r\n$8\r\nsentinel\r\n*0\r\n"), GH_REDIS_DOUBT);
     assert_int_equal(role("*0\r\n"), GH_REDIS_DOUBT);
     assert_int_equal(role("*-1\r\n"), GH_REDIS_DOUBT);
@@ -344,6 +365,8 @@ main(void)
         cmocka_unit_test(a_switch_of_another_shape_is_none),
         cmocka_unit_test(more_than_half_of_the_sentinels_decide),
         cmocka_unit_test(fewer_are_believed_only_where_others_are_away),
+        cmocka_unit_test(
+            a_primary_that_answers_is_left_for_more_than_half_only),
         cmocka_unit_test(a_tie_changes_nothing),
         cmocka_unit_test(what_is_not_decided_is_explained),
         cmocka_unit_test(only_a_master_is_a_primary),

@@ -68,7 +68,7 @@ any_other_answer_is_a_doubt_or_an_error(void **state)
         { "*0\r\n", GH_REDIS_DOUBT },
         { "*1\r\n$3\r\nnew\r\n", GH_REDIS_DOUBT },
         { "-NOSCRIPT No matching script.\r\n", GH_REDIS_NOSCRIPT },
-        { "-READONLY You can't write\r\n", GH_REDIS_READONLY },
+        { "-READONLY You can't write\r\n", GH_REDIS_REPLICA },
         { "-OOM command not allowed\r\n", GH_REDIS_FULL },
         { "-ERR Error running script\r\n", GH_REDIS_REFUSED },
         { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },

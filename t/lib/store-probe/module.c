@@ -4,6 +4,7 @@
  *
  *     store_probe SPEC [deadline=MS] [queue=N] [follow=MS] [records=N]
  *                      [stale=MS] [root=N];                   http
+ *     store_probe_redis NAME { ... }     as gatehouse_redis; http
  *     store_probe_location;                                   location
  */
 
@@ -18,6 +19,7 @@ typedef struct {
 
 static void *probe_create_main_conf(ngx_conf_t *cf);
 static char *probe_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *probe_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *probe_set_location(ngx_conf_t *cf, ngx_command_t *cmd,
                                 void *conf);
 static ngx_int_t probe_init_module(ngx_cycle_t *cycle);
@@ -38,6 +40,13 @@ static ngx_command_t probe_commands[] = {
     { ngx_string("store_probe"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       probe_set_store,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("store_probe_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      probe_set_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -149,6 +158,24 @@ probe_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     pmcf->conf.secret = &pmcf->secret;
 
     return ngx_gatehouse_store_parse(cf, &pmcf->conf);
+}
+
+
+static char *
+probe_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    probe_main_conf_t *pmcf = conf;
+
+    if (pmcf->conf.blocks == NULL) {
+        pmcf->conf.blocks = ngx_array_create(
+            cf->pool, 1, sizeof(ngx_gatehouse_redis_conf_t *));
+
+        if (pmcf->conf.blocks == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_gatehouse_redis_block(cf, pmcf->conf.blocks);
 }
 
 

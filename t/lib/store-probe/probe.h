@@ -12,6 +12,7 @@
 #include <ngx_http.h>
 
 #include "ngx_gatehouse_records.h"
+#include "ngx_gatehouse_redis.h"
 #include "ngx_gatehouse_store.h"
 
 

@@ -32,6 +32,8 @@ Gatehouse::Test::Redis - a real Redis of the story's own
 Runs C<redis-server> in a directory of its own: a port on loopback, and a
 socket. With C<aof> what was acknowledged is on disk.
 
+With C<sentinel> it is one, and C<config> says what it watches.
+
 =item port, socket, dir
 
 =item words(%argument)
@@ -69,13 +71,15 @@ sub new {
                        port => $arg{port}
                                // Gatehouse::Test::Ports::free_port(),
                        cli => $arg{cli} // [],
+                       sentinel => $arg{sentinel},
                        env => $arg{env} // {} }, $class;
     chmod 0755, $dir;
 
     open my $fh, '>', "$dir/redis.conf" or die "redis.conf: $!\n";
     print {$fh} map { "$_\n" }
         "port $self->{port}", 'bind 127.0.0.1', "dir $dir",
-        "unixsocket $dir/socket", 'unixsocketperm 777', 'save ""',
+        "unixsocket $dir/socket", 'unixsocketperm 777',
+        ($arg{sentinel} ? () : 'save ""'),
         "pidfile $dir/pid", "logfile $dir/log", 'daemonize no',
         ($arg{aof} ? ('appendonly yes', 'appendfsync always') : ()),
         @{ $arg{config} // [] };
@@ -109,7 +113,8 @@ sub start {
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', "$self->{dir}/out";
         open STDERR, '>>', "$self->{dir}/out";
-        exec $leash, 'redis-server', "$self->{dir}/redis.conf"
+        exec $leash, 'redis-server', "$self->{dir}/redis.conf",
+             ($self->{sentinel} ? '--sentinel' : ())
             or POSIX::_exit(127);
     }
     $self->{leash} = $pid;

@@ -11,7 +11,8 @@ our @ISA = qw(Gatehouse::Test);
 
 
 # What Gatehouse::Test->new takes; spec => what stands after "lmdb:DIR" or
-# instead of it, words => "deadline=300 queue=5 ..."
+# instead of it, words => "deadline=300 queue=5 ...", redis => what stands in
+# a block of the name "shared" (for spec => "redis=shared")
 sub new {
     my ($class, %arg) = @_;
     my $self = Gatehouse::Test::new($class, store => 0, policies => 0,
@@ -23,6 +24,8 @@ sub new {
 
     $self->{main} = "load_module $build/store_probe.so;\n"
                   . ($arg{main} // '');
+    $self->{block} = $arg{redis} ? "store_probe_redis shared { $arg{redis} }\n"
+                                 : '';
     $self->{locations} = 'location / { store_probe_location; }';
     $self->spec($arg{spec} // '', $arg{words} // '');
     return $self;
@@ -34,9 +37,10 @@ sub spec {
     my ($self, $spec, $words) = @_;
     my $dir = "$self->{dir}/state";
 
-    $spec = "lmdb:$dir$spec" if $spec !~ /^\w+:/;
-    $spec =~ s/DIR/$dir/;
-    $self->{http} = "store_probe $spec " . ($words // '') . ";\n";
+    $spec = "lmdb:$dir$spec" if $spec !~ /^\w+[:=]/;
+    $_ =~ s/DIR/$dir/ for $spec, $self->{block};
+    $self->{http} = "$self->{block}store_probe $spec " . ($words // '')
+                  . ";\n";
     return $self;
 }
 
