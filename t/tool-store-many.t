@@ -46,6 +46,8 @@ $whole = time - $whole;
 is($status, 0, 'a copy into an empty Redis') or diag $err;
 note(sprintf '%d records in %.2f s', $N, $whole);
 like($out, qr/ written, 0 were the same, 0 removed$/, 'all were written');
+like($err, qr/^\d+ of @{[ $N + 4 ]}$/m, 'how far it is, is said meanwhile')
+    if $whole > 4;
 my $keys = $redis->cli('DBSIZE');
 $redis->cli('FLUSHALL');
 

@@ -19,7 +19,8 @@
 #define SCAN_COUNT "500"
 #define LOG_KEY "gh:{log}"
 
-/* ARGV: expiry, 0 never, data */
+/* ARGV: expiry, 0 never, data; put looks at the clock again, which may have
+ * gone on to the next second: the expiry is set once more */
 #define LUA_RESTORE                                                           \
     GH_REDIS_LUA_LOOK GH_REDIS_LUA_PUT                                        \
         "local at, ttl = tonumber(ARGV[1]), 0\n"                              \
@@ -27,7 +28,9 @@
         "  ttl = at - tonumber(redis.call('TIME')[1])\n"                      \
         "  if ttl <= 0 then redis.call('DEL', k) return {'ok', '0'} end\n"    \
         "end\n"                                                               \
-        "return {'ok', put(ARGV[2], ttl)}\n"
+        "local n = put(ARGV[2], ttl)\n"                                       \
+        "redis.call('HSET', k, 'e', ARGV[1])\n"                               \
+        "return {'ok', n}\n"
 
 /* ARGV: version, data */
 #define LUA_RESEAL                                                            \
