@@ -59,6 +59,13 @@ ctl_store_connect(ctl_t *c, const ctl_setup_t *setup, bool first,
 
     place.first = first;
 
+    if (place.host == NULL && place.path == NULL) {
+        return ctl_fail(c, CTL_UNAVAILABLE,
+                        "Redis is where sentinels say, and this tool does "
+                        "not ask them yet: give it a nginx.conf whose "
+                        "gatehouse_redis names the primary with \"server\"");
+    }
+
     if (setup->redis_password != NULL) {
         rc = read_password(c, setup->redis_password, password);
         place.password = password;

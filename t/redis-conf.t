@@ -174,4 +174,13 @@ my ($status, undef, $err) = $gate->tool('key', 'list');
 is($status, 3, 'it trusts no other name');
 like($err, qr/is not whom its certificate must name/, 'and says so');
 
+$t->file('sentinels.conf', "http { $secret gatehouse_redis x { sentinel "
+       . '127.0.0.1:1; primary main; } gatehouse_store redis=x; }');
+($status, undef, $err) = Gatehouse::Test::run(
+    Gatehouse::Test::build() . '/gatehouse', '-c', "$dir/sentinels.conf",
+    'key', 'list');
+is($status, 3, 'the tool does not guess where sentinels would send it');
+like($err, qr/does not ask them yet: give it a nginx\.conf whose/,
+     'and says what to do');
+
 done_testing;
