@@ -187,8 +187,8 @@ my $kept = signed();
 is(status($here, $kept), 200, 'one is used');
 for my $junk ([ 'SET', 'gh:{replay}', 'junk' ],
               [ 'HSET', 'gh:{replay}', 'since', 'nan' ],
-              [ 'HSET', 'gh:{replay}', 'since', '99999999999' ],
-              [ 'HDEL', 'gh:{replay}', 'since' ]) {
+              [ 'HDEL', 'gh:{replay}', 'since' ],
+              [ 'HSET', 'gh:{replay}', 'since', '99999999999' ]) {
     $redis->cli('DEL', 'gh:{replay}') if $junk->[0] eq 'SET';
     my $made = signed();
     $redis->cli(@$junk);
