@@ -8,8 +8,6 @@
 #include "ngx_gatehouse_store_redis.h"
 #include "ngx_gatehouse_shm.h"
 
-#include "gh_redis_use.h"
-
 
 #define REDIS_RUN_HIDDEN 1 /* of a server that does not say */
 
@@ -17,23 +15,6 @@
 static void beat_take(ngx_gatehouse_store_t *store,
                       const gh_redis_beat_t *beat);
 static uint64_t beat_clock_us(void);
-
-
-ngx_int_t
-ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store)
-{
-    gh_redis_bytes_t bytes;
-
-    if (redis_use_command(store, NULL, &bytes) != GH_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_USE,
-                                         &bytes, NULL)
-                   != NULL
-               ? NGX_OK
-               : NGX_ERROR;
-}
 
 
 ngx_int_t

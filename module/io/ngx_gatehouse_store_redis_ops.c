@@ -369,6 +369,23 @@ ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 
 
 ngx_int_t
+ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store)
+{
+    gh_redis_bytes_t bytes;
+
+    if (redis_use_command(store, NULL, &bytes) != GH_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_USE,
+                                         &bytes, NULL)
+                   != NULL
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_redis_slot_t *slot,
                                  const redisReply *reply, const char **why)
