@@ -92,6 +92,8 @@ ngx_int_t ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
 
 /* Opens the channel, and asks from time to time. */
 void ngx_gatehouse_store_redis_follow(ngx_gatehouse_store_t *store);
+/* A reply is due for longer than the deadline. */
+ngx_uint_t ngx_gatehouse_store_redis_late(ngx_gatehouse_store_t *store);
 /* A reply is due for so long that it will not come any more. */
 ngx_uint_t ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store);
 /* again: the scripts were lost; first: where the log stands, no lines. */

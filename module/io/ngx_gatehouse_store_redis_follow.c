@@ -91,6 +91,24 @@ ngx_gatehouse_store_redis_poll(ngx_gatehouse_store_t *store)
 
 
 ngx_uint_t
+ngx_gatehouse_store_redis_late(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_gatehouse_redis_slot_t *first;
+
+    if (!redis->ready || ngx_queue_empty(&redis->asked)) {
+        return 0;
+    }
+
+    first = ngx_queue_data(ngx_queue_head(&redis->asked),
+                           ngx_gatehouse_redis_slot_t, queue);
+
+    return ngx_current_msec - first->asked_at > store->conf.deadline;
+}
+
+
+ngx_uint_t
 ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;

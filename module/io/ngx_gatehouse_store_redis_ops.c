@@ -11,7 +11,6 @@
 
 static ngx_gatehouse_redis_question_e redis_question(
     const ngx_gatehouse_store_op_t *op);
-static ngx_uint_t redis_late(ngx_gatehouse_store_t *store);
 static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
                              ngx_gatehouse_store_op_t *op,
                              gh_redis_bytes_t *bytes);
@@ -50,7 +49,9 @@ ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
 
     /* one who does not answer is not asked more: nobody waits behind */
 
-    if ((!redis->ready && !redis->hopeful) || redis_late(store)) {
+    if ((!redis->ready && !redis->hopeful)
+        || ngx_gatehouse_store_redis_late(store))
+    {
         op->rc = GH_UNAVAILABLE;
         return NGX_ERROR;
     }
@@ -92,24 +93,6 @@ redis_question(const ngx_gatehouse_store_op_t *op)
     }
 
     return op->once ? NGX_GATEHOUSE_REDIS_USE : NGX_GATEHOUSE_REDIS_WRITE;
-}
-
-
-static ngx_uint_t
-redis_late(ngx_gatehouse_store_t *store)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    ngx_gatehouse_redis_slot_t *first;
-
-    if (!redis->ready || ngx_queue_empty(&redis->asked)) {
-        return 0;
-    }
-
-    first = ngx_queue_data(ngx_queue_head(&redis->asked),
-                           ngx_gatehouse_redis_slot_t, queue);
-
-    return ngx_current_msec - first->asked_at > store->conf.deadline;
 }
 
 
