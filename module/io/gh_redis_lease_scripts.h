@@ -83,8 +83,7 @@
     "held = held - mine[2] + unspent\n"                                       \
     "fill(now)\n"                                                             \
     "local most = math.min(num(ARGV[12]), math.floor(burst / (2 * #live)))\n" \
-    "local want = math.max(need, math.min(math.max(1, most), "                \
-    "need + ahead))\n"                                                        \
+    "local want = math.max(need, math.min(most, need + ahead))\n"             \
     "local n = math.max(0, math.min(want - unspent, math.floor(level)))\n"    \
     "level = level - n\n"                                                     \
     "mine[2], mine[3], mine[4], mine[5] = "                                   \

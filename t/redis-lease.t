@@ -1,0 +1,347 @@
+# The scripts by which nodes share a rate, run by a real Redis on a clock of
+# the story's own: whatever nodes do, lose, or ask twice, what was spent in any
+# window is no more than its burst and what came back in it.
+use lib 't/lib';
+use Gatehouse::Test timeout => 300;
+use Gatehouse::Test::Redis;
+use IO::Socket::INET;
+
+my $SEED  = $ENV{GH_SEED} // 20261123;
+my $STEPS = $ENV{GH_LEASE_STEPS} // 3000;
+my $LIFE  = 1_000_000;
+my $SERIAL = 0;
+
+my $redis  = Gatehouse::Test::Redis->new;
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                   PeerPort => $redis->port)
+    or die "redis: $!\n";
+
+my $lease = script('LEASE');
+my $beat  = script('BEAT');
+my $clock = <<'LUA';
+local real, n = redis, #ARGV
+local redis = { pcall = real.pcall, call = function(c, ...)
+  if c == 'TIME' then return {ARGV[n - 1], ARGV[n]} end
+  return real.call(c, ...)
+end }
+LUA
+
+note("seed $SEED");
+srand $SEED;
+
+
+# ---- whatever happens ----------------------------------------------------------
+
+for my $case ([1, 1, 10], [3, 2, 10], [5, 20, 10], [4, 200, 1], [2, 7, 250],
+              [6, 12, 0.05])
+{
+    my ($nodes, $burst, $interval_ms) = @{$case};
+    my $run = Sim->new($nodes, $burst, $interval_ms * 1000);
+    $run->step for 1 .. $STEPS;
+
+    my $worst = worst($run->{spent}, $burst, 1 / $run->{interval});
+    cmp_ok($worst, '<=', 1e-6,
+           "$nodes nodes, burst $burst, one each $interval_ms ms: no window "
+           . 'exceeds its bound (' . @{ $run->{spent} } . ' were spent)');
+    is($run->{over}, 0, 'and at no time is more out than there is');
+    cmp_ok(scalar @{ $run->{spent} }, '>', 10, 'something was spent');
+}
+
+
+# ---- one node, step by step ------------------------------------------------------
+
+my $now = 1_800_000_000_000_000;
+my %ask = (key => 'gh:{limit:steps}', burst => 100, interval => 10_000);
+
+is(join(' ', asked(%ask, need => 1)), 'ok 1 99000',
+   'a bucket that nobody knows is full, and one who waits gets one');
+is(join(' ', asked(%ask, need => 1, after => 100)), 'ok 3 96000',
+   'what was spent quickly is likely to be spent again');
+is(join(' ', asked(%ask, need => 1, unspent => 3, after => 10_000)),
+   'ok 0 97000', 'nothing is added to what is still there');
+is(join(' ', asked(%ask, need => 80, unspent => 0, after => 1000)),
+   'ok 80 17000', 'those who wait get all there is');
+is(join(' ', asked(%ask, need => 80, unspent => 0, after => 1000)),
+   'ok 17 100', 'and no more');
+is(join(' ', asked(%ask, need => 1, unspent => 0, after => 1000)),
+   'ok 0 200', 'then nothing');
+is(join(' ', asked(%ask, need => 1, unspent => 0, after => 9_000_000)),
+   'ok 1 99000', 'until it has come back');
+is(join(' ', asked(%ask, need => 0, unspent => 0, node => 'b' x 16)),
+   'ok 0 99000', 'one who has spent nothing gets nothing in advance');
+
+is((asked(%ask, serial => 5, need => 1))[0], 'conflict',
+   'an asking that comes after a later one is refused');
+is((asked(%ask, need => 1, clock => -300_000))[0], 'absent',
+   'so is one that thinks it is earlier');
+is((asked(%ask, need => 1, clock => 300_000))[0], 'absent', 'or later');
+
+
+# ---- what is lost, and clocks ------------------------------------------------------
+
+%ask = (key => 'gh:{limit:lost}', burst => 100, interval => 10_000);
+is(join(' ', asked(%ask, need => 1, since => $now)), 'ok 0 0',
+   'what Redis has lost begins empty');
+is(join(' ', asked(%ask, need => 1, since => $now, after => 10_000)), 'ok 1 0',
+   'and fills at the rate, from when it was lost: not at once');
+%ask = (key => 'gh:{limit:lost2}', burst => 100, interval => 10_000);
+is(join(' ', asked(%ask, need => 1, since => $now - 500_000)), 'ok 1 49000',
+   'half a second later half of the burst of one second is there');
+
+%ask = (key => 'gh:{limit:run}', burst => 100, interval => 10_000);
+asked(%ask, need => 1);
+is(join(' ', asked(%ask, need => 1, run => 'c' x 16, since => $now + 1,
+                   unspent => 1)),
+   'ok 0 0', 'a bucket of another run may have lost takings: it is empty');
+
+%ask = (key => 'gh:{limit:clock}', burst => 100, interval => 10_000);
+asked(%ask, need => 100);
+is(join(' ', asked(%ask, need => 1, epoch => 2, after => 3_600_000_000)),
+   'ok 0 0', 'a clock that was set an hour on fills nothing');
+is(join(' ', asked(%ask, need => 1, epoch => 3, after => -7_200_000_000)),
+   'ok 0 0', 'nor does one that was set back');
+is((asked(%ask, need => 1, epoch => 3, after => 20_000))[1], 1,
+   'and then it fills as ever');
+
+
+# ---- garbage -----------------------------------------------------------------------
+
+my $n = 0;
+for my $junk ('', 'x', '1', "1 aaaaaaaaaaaaaaaa 1 50 $now junk",
+              "1 aaaaaaaaaaaaaaaa 1 nan $now", "1 aaaaaaaaaaaaaaaa 1 inf $now",
+              "1 aaaaaaaaaaaaaaaa 1 1e999 $now",
+              "1 aaaaaaaaaaaaaaaa 1 -5 $now", '|' x 40_000,
+              "1 aaaaaaaaaaaaaaaa 1 50 99999999999999999999",
+              "1 aaaaaaaaaaaaaaaa 1 50 $now|zz 1 1 1 1",
+              "1 aaaaaaaaaaaaaaaa 1 50 $now|" . 'd' x 16 . ' '
+              . '9' x 300 . " $now 1 1",
+              "\0" x 100, 'y' x 1_000_000)
+{
+    my $key = 'gh:{limit:junk' . $n++ . '}';
+    command('SET', $key, $junk);
+    my ($word, $granted) = asked(key => $key, burst => 100,
+                                 interval => 10_000, need => 200);
+    ok($word eq 'ok' && $granted >= 0 && $granted <= 100,
+       'junk gives no more than a burst: ' . substr($junk, 0, 30))
+        or diag "$word $granted";
+}
+for my $type (['LPUSH', 'a'], ['SADD', 'a'], ['HSET', 'a', 'b'],
+              ['XADD', '*', 'a', 'b'], ['ZADD', 1, 'a'])
+{
+    my ($verb, @rest) = @{$type};
+    my $key = "gh:{limit:$verb}";
+    command($verb, $key, @rest);
+    is(join(' ', asked(key => $key, burst => 100, interval => 10_000,
+                       need => 1)),
+       'ok 0 0', "another type ($verb) is an empty bucket");
+    is((asked(key => $key, burst => 100, interval => 10_000, need => 1,
+              after => 10_000))[1], 1, 'which fills');
+}
+
+
+# ---- a beat --------------------------------------------------------------------------
+
+my ($one, $two) = ('a' x 16, 'b' x 16);
+my ($since, $epoch, $nodes) = beats($one, 'aa', '-');
+is("$since $nodes", '0 1', 'the first node of all knows of no loss');
+is((beats($two, 'aa', '-'))[2], 2, 'two are two');
+is((beats($one, 'aa', 'aa'))[0], 0, 'and nothing is lost');
+is((beats($one, 'aa', 'aa', after => 11_000_000))[2], 1,
+   'who is silent for ten seconds does not count');
+
+($since, my $next) = beats($one, 'cc', 'aa', after => 1000);
+is($since, $now, 'another run has lost what is missing, from now on');
+cmp_ok($next, '>', $epoch, 'and is another epoch');
+is((beats($two, 'cc', '-', after => 1000))[0], $since, 'for everybody');
+
+command('DEL', 'gh:{nodes}');
+is((beats($two, 'cc', '-', after => 1000))[0], 0,
+   'one who knows nothing may believe to be the first');
+is((beats($one, 'cc', 'aa', after => 1000))[0], $now,
+   'until one comes who knows another run');
+command('DEL', 'gh:{nodes}');
+is((beats($one, 'cc', 'cc', after => 1000))[0], $now,
+   'or one who knows that this run had nodes');
+
+($since, $epoch) = beats($one, 'cc', 'cc');
+($since, $next) = beats($one, 'cc', 'cc', ended => $epoch);
+is($next, $epoch + 1, 'a clock that was set ends an epoch');
+is((beats($two, 'cc', 'cc', ended => $epoch))[1], $next, 'once');
+
+for my $junk (['SET', 'x'], ['LPUSH', 'x'], ['HSET', 'run', 'cc'],
+              ['HSET', 'run', 'cc', 'since', 'x', 'epoch', 'y'])
+{
+    my ($verb, @rest) = @{$junk};
+    command('DEL', 'gh:{nodes}');
+    command($verb, 'gh:{nodes}', @rest);
+    ($since, $epoch, $nodes) = beats($one, 'cc', '-', after => 1000);
+    is("$since $nodes", "$now 1", "junk (@{$junk}) counts as a loss");
+}
+
+done_testing;
+
+
+# A script of the header, as the compiler reads it.
+sub script {
+    my ($name) = @_;
+    open my $fh, '<', 'module/io/gh_redis_lease_scripts.h' or die "$!\n";
+    my $text = join '', <$fh>;
+    close $fh or die "$!\n";
+    my ($body) = $text =~ /define GH_REDIS_LUA_SCRIPT_$name\b(.*?[^\\])\n\n/s
+        or die "no script $name\n";
+    my $out = join '', $body =~ /"((?:[^"\\]|\\.)*)"/g;
+    $out =~ s/\\n/\n/g;
+    return $out;
+}
+
+
+# What Redis answers, elements of an array as a list.
+sub command {
+    my (@words) = @_;
+    local $/ = "\r\n";
+    print {$socket} '*' . @words . "\r\n",
+        map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    return reply();
+}
+
+
+sub reply {
+    local $/ = "\r\n";
+    my $line = <$socket> // die "redis has gone\n";
+    chomp $line;
+    my ($type, $rest) = $line =~ /^(.)(.*)$/;
+    die "redis: $rest\n" if $type eq '-';
+    return map { reply() } 1 .. $rest if $type eq '*';
+    return $rest if $type ne '$';
+    return if $rest < 0;
+    read $socket, my $text, $rest + 2;
+    return substr $text, 0, $rest;
+}
+
+
+sub asked {
+    my (%o) = @_;
+    $now += $o{after} // 0;
+    my ($word, undef, $granted, $level) = command(
+        'EVAL', $clock . $lease, 1, $o{key}, $o{node} // 'a' x 16,
+        $o{run} // 'a' x 16, $o{since} // 0, $o{epoch} // 1,
+        $now - 250_000 + ($o{clock} // 0), $now + 250_000 + ($o{clock} // 0),
+        $o{burst}, $o{interval} * 1000, $o{serial} // ++$SERIAL + 1000,
+        $o{unspent} // 0, $o{need}, 50, int $now / 1e6, $now % 1_000_000);
+    return ($word, $granted, $level);
+}
+
+
+sub beats {
+    my ($node, $run, $known, %o) = @_;
+    $now += $o{after} // 0;
+    return command('EVAL', $clock . $beat, 1, 'gh:{nodes}', $node, $run,
+                   $known, $o{ended} // '-', int $now / 1e6,
+                   $now % 1_000_000);
+}
+
+
+# By how much the worst window exceeds burst + rate x T (per us).
+sub worst {
+    my ($at, $burst, $rate) = @_;
+    my ($least, $worst, $i) = (undef, -$burst, 0);
+
+    for my $t (sort { $a <=> $b } @{$at}) {
+        my $before = $i - $rate * $t;
+        $least = $before if !defined $least || $before < $least;
+        my $excess = ++$i - $rate * $t - $least - $burst;
+        $worst = $excess if $excess > $worst;
+    }
+
+    return $worst;
+}
+
+
+# Nodes that spend by the rules of gh_lease.h, and lose what can be lost.
+package Sim;
+
+sub new {
+    my ($class, $nodes, $burst, $interval) = @_;
+    my $self = bless { burst => $burst, interval => $interval, over => 0,
+                       spent => [], late => [], now => 1_700_000_000_000_000,
+                       key => "gh:{limit:sim$nodes}", born => 0 }, $class;
+    $self->{nodes} = [map { $self->born } 1 .. $nodes];
+    return $self;
+}
+
+
+sub born {
+    my ($self) = @_;
+    return { id => sprintf('%016x', ++$self->{born}), left => 0, until => 0 };
+}
+
+
+sub step {
+    my ($self) = @_;
+    my $pick = $self->{nodes}[rand @{ $self->{nodes} }];
+    my $dice = rand;
+    $self->{now} += int(rand 4 * $self->{interval} / @{ $self->{nodes} });
+
+    # what was asked long ago is done now
+    if (@{ $self->{late} } && $dice < 0.1) {
+        my $late = shift @{ $self->{late} };
+        $self->ask(@{$late});
+        return;
+    }
+
+    if ($dice < 0.005) {
+        %{$pick} = %{ $self->born };    # it was killed
+        return;
+    }
+
+    return $self->spend($pick)
+        if $self->{now} < $pick->{until} && $pick->{left} > 0 && $dice < 0.8;
+
+    my $unspent = $self->{now} < $pick->{until} ? $pick->{left} : 0;
+    my @ask = ($pick->{id}, $self->{now}, $unspent, 1 + int rand 3);
+    $pick->{left} = $unspent;
+
+    return if $dice > 0.97;                       # it never arrives
+    if ($dice > 0.94) {
+        push @{ $self->{late} }, \@ask;           # it arrives late
+        return;
+    }
+
+    my $granted = $self->ask(@ask);
+    return if $dice > 0.90;                       # the answer is lost
+    return if !defined $granted;
+
+    $pick->{left} += $granted;
+    $pick->{until} = $ask[1] + $LIFE;
+    $self->spend($pick) for 1 .. $ask[3];
+    return;
+}
+
+
+sub spend {
+    my ($self, $node) = @_;
+    return if $self->{now} >= $node->{until} || $node->{left} < 1;
+    $node->{left}--;
+    push @{ $self->{spent} }, $self->{now};
+    return;
+}
+
+
+sub ask {
+    my ($self, $id, $asked, $unspent, $need) = @_;
+    my $now = $self->{now};
+    my ($word, undef, $granted) = main::command(
+        'EVAL', $clock . $lease, 1, $self->{key}, $id, 'a' x 16, 0, 1,
+        $asked - 250_000, $asked + 250_000, $self->{burst},
+        $self->{interval} * 1000, $asked, $unspent, $need, 50,
+        int $now / 1e6, $now % 1_000_000);
+    return if $word ne 'ok';
+
+    my $state = main::command('GET', $self->{key});
+    my ($level) = (split / /, $state)[3];
+    my $held = 0;
+    $held += (split / /)[1] for (split /\|/, $state)[1 .. ($state =~ tr/|//)];
+    $self->{over}++ if $level + $held > $self->{burst} + 1e-6;
+
+    return $granted;
+}
