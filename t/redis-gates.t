@@ -122,7 +122,8 @@ soon('status says that it is away', sub { !$here->status->{store}{available} });
 $redis->start;
 soon('it comes back', sub { $here->status->{store}{available}
                             && $there->status->{store}{available} });
-is(statuses($there, $key, 5), '200', 'with all that it had');
+soon('with all that it had, in every worker',
+     sub { statuses($there, $key, 10) eq '200' });
 ($status) = $here->tool('key', 'revoke', 'acme2');
 is($status, 0, 'and takes the revocation');
 soon('which holds everywhere', sub { statuses($there, $key, 5) eq '401' });
