@@ -311,7 +311,8 @@ is($status, 0, 'the tool suspends') or diag("$out$err");
 wait_for(sub { send_signed($key, 'GET', '/')->status == 401 }, 5,
          'a suspended consumer signs in vain');
 $t->tool('consumer', 'resume', 'acme');
-wait_for(sub { send_signed($key, 'GET', '/')->status == 200 }, 5, 'resumed');
+wait_for(sub { 10 == grep { send_signed($key, 'GET', '/')->status == 200 } 1 .. 10 },
+         5, 'resumed, in every worker');
 
 my ($chat, $opened) = $t->websocket('/chat', headers =>
                                     [ $ed->sign('GET', '/chat') ]);
