@@ -1,7 +1,8 @@
 /*
  * Folded header names, the built-in list of those that never pass from
  * outside, and sets of configured ones. Both are kept by the first byte, or
- * by the one after "x-": almost every ordinary name is done after that look.
+ * by the one after "x-": almost every ordinary name is done after a look at
+ * it and at the two bytes behind it.
  */
 
 #include "gh_header.h"
@@ -47,20 +48,39 @@ struct entry_s {
     char text[];
 };
 
+/* What the two bytes behind the telling one may be: a bit per byte % 64. */
+typedef struct {
+    uint64_t next, second;
+} behind_t;
+
 struct gh_header_set_s {
     gh_alloc_t alloc;
     entry_t *wide; /* prefixes that end before the telling byte */
     entry_t *groups[N_GROUPS];
+    behind_t behind[N_GROUPS]; /* of the built-in names, too */
 };
 
 
+static void note_builtins(gh_header_set_t *set);
+static void note_behind(behind_t *b, gh_str_t name, bool prefix);
+static bool may_hold(const gh_header_set_t *set, size_t which, gh_str_t name);
 static bool matches(const char *text, size_t len, bool prefix, gh_str_t name);
 static entry_t **list_for(gh_header_set_t *set, const entry_t *e);
 static bool is_name(gh_str_t name);
 static bool holds(const entry_t *e, gh_str_t name);
 static gh_header_class_t builtin_class(size_t which, gh_str_t name);
+static bool names_client_cert(size_t which, gh_str_t name);
 static size_t group_of(const char *text, size_t len);
+static inline size_t telling(size_t which);
 static inline char fold(char c);
+
+
+/* Letters in lower case and digits; all else is one. */
+static const char folded[] =
+    "------------------------------------------------0123456789------"
+    "-abcdefghijklmnopqrstuvwxyz------abcdefghijklmnopqrstuvwxyz-----"
+    "----------------------------------------------------------------"
+    "----------------------------------------------------------------";
 
 
 /* The first that matches counts. */
@@ -234,9 +254,47 @@ gh_header_set_create(const gh_alloc_t *a, gh_header_set_t **out)
     }
 
     *set = (gh_header_set_t){ .alloc = *a };
+    note_builtins(set);
     *out = set;
 
     return GH_OK;
+}
+
+
+static void
+note_builtins(gh_header_set_t *set)
+{
+    for (size_t i = 0; i < N_GROUPS; i++) {
+        for (size_t j = 0; j < builtins[i].n; j++) {
+            const builtin_t *b = &builtins[i].names[j];
+
+            note_behind(&set->behind[i], (gh_str_t){ b->text, b->len },
+                        b->prefix);
+        }
+    }
+}
+
+
+/* Behind the end of a prefix may be anything, behind that of a name nothing:
+ * one that is as short is asked for by all its bytes. */
+static void
+note_behind(behind_t *b, gh_str_t name, bool prefix)
+{
+    size_t at = telling(group_of(name.data, name.len)) + 1;
+
+    if (at < name.len) {
+        b->next |= UINT64_C(1) << (name.data[at] % 64);
+
+    } else if (prefix) {
+        b->next = UINT64_MAX;
+    }
+
+    if (at + 1 < name.len) {
+        b->second |= UINT64_C(1) << (name.data[at + 1] % 64);
+
+    } else if (prefix) {
+        b->second = UINT64_MAX;
+    }
 }
 
 
@@ -308,6 +366,11 @@ gh_header_set_add(gh_header_set_t *set, gh_str_t name)
     e->next = *list;
     *list = e;
 
+    if (list != &set->wide) {
+        note_behind(&set->behind[group_of(e->text, e->len)],
+                    (gh_str_t){ e->text, e->len }, prefix);
+    }
+
     return GH_OK;
 }
 
@@ -353,14 +416,41 @@ gh_header_classify(const gh_header_set_t *principals, gh_str_t name)
 
     size_t which = group_of(name.data, name.len);
 
-    if (principals != NULL
-        && (holds(principals->groups[which], name)
-            || holds(principals->wide, name)))
+    if (principals == NULL) {
+        return builtin_class(which, name);
+    }
+
+    bool listed = may_hold(principals, which, name);
+
+    if ((listed && holds(principals->groups[which], name))
+        || holds(principals->wide, name))
     {
         return GH_HEADER_PRINCIPAL;
     }
 
-    return builtin_class(which, name);
+    if (listed) {
+        return builtin_class(which, name);
+    }
+
+    return names_client_cert(which, name) ? GH_HEADER_FORWARDED
+                                          : GH_HEADER_KEEP;
+}
+
+
+/* False: it is in no list, neither of the set nor built in. */
+static bool
+may_hold(const gh_header_set_t *set, size_t which, gh_str_t name)
+{
+    const behind_t *b = &set->behind[which];
+    size_t at = telling(which) + 1;
+
+    if (name.len < at + 2) {
+        return true;
+    }
+
+    return (b->next >> (fold(name.data[at]) % 64)
+            & b->second >> (fold(name.data[at + 1]) % 64) & 1)
+           != 0;
 }
 
 
@@ -380,9 +470,6 @@ holds(const entry_t *e, gh_str_t name)
 static gh_header_class_t
 builtin_class(size_t which, gh_str_t name)
 {
-    static const char suffix[] = "-client-cert";
-
-    size_t end = sizeof(suffix) - 1;
     const group_t *group = &builtins[which];
 
     for (size_t i = 0; i < group->n; i++) {
@@ -393,15 +480,22 @@ builtin_class(size_t which, gh_str_t name)
         }
     }
 
-    /* x-NAME-client-cert, whichever proxy it is named after */
-    if (which >= 64 && name.len > end
-        && matches(suffix, end, false,
-                   (gh_str_t){ name.data + name.len - end, end }))
-    {
-        return GH_HEADER_FORWARDED;
-    }
+    return names_client_cert(which, name) ? GH_HEADER_FORWARDED
+                                          : GH_HEADER_KEEP;
+}
 
-    return GH_HEADER_KEEP;
+
+/* x-NAME-client-cert, whichever proxy it is named after. */
+static bool
+names_client_cert(size_t which, gh_str_t name)
+{
+    static const char suffix[] = "-client-cert";
+
+    size_t end = sizeof(suffix) - 1;
+
+    return which >= X(0) && name.len > end
+           && matches(suffix, end, false,
+                      (gh_str_t){ name.data + name.len - end, end });
 }
 
 
@@ -439,12 +533,16 @@ group_of(const char *text, size_t len)
 }
 
 
+/* Where the byte is that a group goes by. */
+static inline size_t
+telling(size_t which)
+{
+    return which >= X(0) ? 2 : 0;
+}
+
+
 static inline char
 fold(char c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-        return c;
-    }
-
-    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : '-';
+    return folded[(unsigned char) c];
 }

@@ -387,6 +387,121 @@ a_prefix_of_one_letter_covers_all_its_names(void **state)
 }
 
 
+/*
+ * A set looks at three bytes first; without a set every name is compared
+ * whole. Each built-in name, cut, continued and with one byte changed.
+ */
+static void
+a_quick_look_judges_like_a_whole_comparison(void **state)
+{
+    static const char *const names[] = {
+        "x-accel-",
+        "x-amzn-mtls-",
+        "x-amzn-oidc-",
+        "x-appengine-user-ip",
+        "x-arr-",
+        "x-azure-clientip",
+        "x-azure-socketip",
+        "x-client-cert",
+        "x-client-dn",
+        "x-client-ip",
+        "x-client-issuer",
+        "x-client-san",
+        "x-client-subject",
+        "x-client-verify",
+        "x-cluster-client-ip",
+        "x-envoy-original-path",
+        "x-envoy-",
+        "x-forward",
+        "x-gatehouse",
+        "x-goog-authenticated-user-",
+        "x-http-method",
+        "x-http-verb-override",
+        "x-http-host-override",
+        "x-host",
+        "x-host-override",
+        "x-method-override",
+        "x-ms-client-principal",
+        "x-original-method",
+        "x-original-uri",
+        "x-original-url",
+        "x-original-for",
+        "x-original-forwarded-",
+        "x-original-host",
+        "x-original-prefix",
+        "x-original-proto",
+        "x-originating-ip",
+        "x-principal",
+        "x-proxyuser-ip",
+        "x-real-ip",
+        "x-real-port",
+        "x-remote-addr",
+        "x-remote-ip",
+        "x-rewrite-url",
+        "x-scheme",
+        "x-script-name",
+        "x-sendfile-type",
+        "x-ssl",
+        "x-tls-",
+        "x-true-client-ip",
+        "x-url-scheme",
+        "cf-connecting-",
+        "cf-pseudo-ipv4",
+        "client-cert",
+        "client-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "front-end-https",
+        "proxy",
+        "proxy-client-ip",
+        "ssl-client-",
+        "true-client-ip",
+        "wl-proxy-",
+    };
+    static const char *const mine[] = { "Remote-User", "X-Me*" };
+    gh_header_set_t *empty = set_of(NULL, 0), *set = SET_OF(mine);
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char name[64];
+        size_t len = strlen(names[i]);
+
+        memcpy(name, names[i], len);
+        memcpy(name + len, "z-", 2);
+
+        for (size_t n = 0; n <= len + 2; n++) {
+            gh_str_t s = { name, n };
+
+            assert_int_equal(gh_header_classify(empty, s),
+                             gh_header_classify(NULL, s));
+        }
+
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                gh_str_t s = { name, len };
+
+                name[at] = (char) c;
+
+                gh_header_class_t class = gh_header_classify(NULL, s);
+
+                assert_int_equal(gh_header_classify(empty, s), class);
+                assert_int_equal(gh_header_classify(set, s),
+                                 gh_header_starts(s, GH_STR("x-me"))
+                                     ? GH_HEADER_PRINCIPAL
+                                     : class);
+            }
+
+            name[at] = names[i][at];
+        }
+    }
+
+    gh_header_set_destroy(empty);
+    gh_header_set_destroy(set);
+}
+
+
 static void
 only_header_names_can_be_added(void **state)
 {
@@ -477,6 +592,7 @@ main(void)
             a11_a_configured_principal_is_not_trusted_from_a_trusted_peer),
         cmocka_unit_test(b12_method_overrides_are_named),
         cmocka_unit_test(a_prefix_of_one_letter_covers_all_its_names),
+        cmocka_unit_test(a_quick_look_judges_like_a_whole_comparison),
         cmocka_unit_test(only_header_names_can_be_added),
         cmocka_unit_test(a_set_survives_running_out_of_memory),
         cmocka_unit_test(folded_names_are_equal_and_begin_alike),
