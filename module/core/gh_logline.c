@@ -15,6 +15,9 @@
 static gh_rc_t write_line(const gh_logline_t *l, bool json, gh_buf_t *out);
 static gh_rc_t write_beside(const gh_logline_t *l, bool json, gh_buf_t *out);
 static void put_head(gh_logline_put_t *w, const gh_logline_t *l);
+static void put_verdict(gh_logline_put_t *w, const gh_logline_t *l,
+                        gh_logline_last_t *last);
+static void write_verdict(gh_logline_put_t *w, const gh_logline_t *l);
 static gh_str_t verdict(gh_reason_t reason);
 static void put_strings(gh_logline_put_t *w, const gh_logline_t *l);
 static void put_who(gh_logline_put_t *w, const gh_logline_t *l);
@@ -102,16 +105,59 @@ static void
 put_head(gh_logline_put_t *w, const gh_logline_t *l)
 {
     bool timed = l->at_ms > 0 && l->at_ms < END_OF_9999_MS;
+    gh_logline_last_t none, *last = l->last;
+
+    if (last == NULL) {
+        none.second[0] = '\0';
+        none.verdict = 0;
+        last = &none;
+    }
 
     if (timed) {
         gh_logline_put(w, w->json ? GH_STR("{\"time\":\"") : GH_STR(""));
-        gh_logline_put_time(w, l->at_ms, l->clock);
+        gh_logline_put_time(w, l->at_ms, last);
         gh_logline_put(w, w->json ? GH_STR("\",") : GH_STR(" "));
 
     } else if (w->json) {
         gh_logline_put(w, GH_STR("{"));
     }
 
+    put_verdict(w, l, last);
+}
+
+
+/* Copied whole: what is too much of it is written over. */
+static void
+put_verdict(gh_logline_put_t *w, const gh_logline_t *l,
+            gh_logline_last_t *last)
+{
+    uint64_t key = (uint64_t) l->status << 32 | (uint64_t) l->reason << 8
+                   | (uint64_t) l->dry_run << 2 | (uint64_t) w->json << 1 | 1;
+
+    if ((size_t) (w->end - w->at) < GH_LOGLINE_HEAD_MAX) {
+        w->full = true;
+        return;
+    }
+
+    if (last->verdict != key) {
+        gh_logline_put_t head = { last->head, last->head + sizeof(last->head),
+                                  w->json, false };
+
+        write_verdict(&head, l);
+
+        last->verdict = head.full ? 0 : key;
+        last->head_len = (size_t) (head.at - last->head);
+        w->full = w->full || head.full;
+    }
+
+    memcpy(w->at, last->head, GH_LOGLINE_HEAD_MAX);
+    w->at += last->head_len;
+}
+
+
+static void
+write_verdict(gh_logline_put_t *w, const gh_logline_t *l)
+{
     gh_logline_put(
         w, w->json ? GH_STR("\"decision\":\"") : GH_STR("gatehouse: "));
     gh_logline_put(w, verdict(l->reason));
@@ -119,7 +165,7 @@ put_head(gh_logline_put_t *w, const gh_logline_t *l)
 
     if (l->reason != GH_REASON_NONE) {
         gh_logline_put_string(w, &names.reason,
-                              gh_reason_info(l->reason)->word, 48);
+                              gh_reason_info(l->reason)->word, 36);
     }
 
     if (l->dry_run) {

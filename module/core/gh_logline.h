@@ -10,16 +10,21 @@
 #include "gh_principal.h"
 
 
-/* What was written of a second, for the next lines in it. Zeroed before the
- * first. */
+#define GH_LOGLINE_HEAD_MAX 128 /* decision to status */
+
+/* What the last line began with: the next one most often begins alike.
+ * Zeroed before the first. */
 typedef struct {
     int64_t at_s;
-    char text[sizeof("2026-11-23T03:11:00.")]; /* empty: nothing yet */
-} gh_logline_clock_t;
+    char second[sizeof("2026-11-23T03:11:00.")]; /* empty: nothing yet */
+    uint64_t verdict; /* of which `head` is; 0: of none yet */
+    size_t head_len;
+    char head[GH_LOGLINE_HEAD_MAX];
+} gh_logline_last_t;
 
 typedef struct {
-    int64_t at_ms;             /* since 1970 */
-    gh_logline_clock_t *clock; /* of all lines of one writer, or NULL */
+    int64_t at_ms;           /* since 1970 */
+    gh_logline_last_t *last; /* of all lines of one writer, or NULL */
     gh_str_t request_id;
     gh_str_t source; /* peer address */
     gh_str_t http_method;

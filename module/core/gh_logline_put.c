@@ -11,21 +11,25 @@
 #define TEXT_PLAIN 1 /* passes without quotes in text */
 #define JSON_PLAIN 2 /* passes as it is in a JSON string, and in quotes */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 #define NUMBER_MAX 20 /* digits of 2^64 - 1 */
 #define DAY_S 86400
-#define SECOND_LEN (sizeof(((gh_logline_clock_t *) NULL)->text) - 1)
+#define SECOND_LEN (sizeof(((gh_logline_last_t *) NULL)->second) - 1)
 #define CUT_MARK "..."
 #define CUT_LEN 3
+
+
+/* Sixteen bytes, looked at all at once. */
+typedef uint64_t words2_t __attribute__((vector_size(16)));
+typedef int8_t block_t __attribute__((vector_size(16)));
 
 
 static inline bool put_name(gh_logline_put_t *w, const gh_logline_name_t *name,
                             size_t more);
 static inline bool copy_plain(char *at, gh_str_t s, uint8_t bit);
-static inline bool copy_words(char *at, gh_str_t s, uint8_t bit);
+static inline bool copy_blocks(char *at, gh_str_t s, uint8_t bit);
 static inline bool copy_halves(char *at, gh_str_t s, uint8_t bit);
-static inline bool word_plain(uint64_t x, uint8_t bit);
+static inline bool copy_quarters(char *at, gh_str_t s, uint8_t bit);
+static inline bool block_plain(words2_t x, uint8_t bit);
 static void put_text(gh_logline_put_t *w, gh_str_t value, size_t max);
 static size_t escape_text(char room[4], uint8_t byte);
 static void put_json(gh_logline_put_t *w, gh_str_t value, size_t max);
@@ -120,12 +124,16 @@ put_name(gh_logline_put_t *w, const gh_logline_name_t *name, size_t more)
 static inline bool
 copy_plain(char *at, gh_str_t s, uint8_t bit)
 {
+    if (s.len >= 16) {
+        return copy_blocks(at, s, bit);
+    }
+
     if (s.len >= 8) {
-        return copy_words(at, s, bit);
+        return copy_halves(at, s, bit);
     }
 
     if (s.len >= 4) {
-        return copy_halves(at, s, bit);
+        return copy_quarters(at, s, bit);
     }
 
     for (size_t i = 0; i < s.len; i++) {
@@ -140,26 +148,26 @@ copy_plain(char *at, gh_str_t s, uint8_t bit)
 }
 
 
-/* The last word overlaps the one before it. */
+/* The last block overlaps the one before it. */
 static inline bool
-copy_words(char *at, gh_str_t s, uint8_t bit)
+copy_blocks(char *at, gh_str_t s, uint8_t bit)
 {
-    size_t last = s.len - 8;
+    size_t last = s.len - 16;
 
-    for (size_t i = 0;; i += 8) {
-        uint64_t x;
+    for (size_t i = 0;; i += 16) {
+        words2_t x;
 
         if (i > last) {
             i = last;
         }
 
-        memcpy(&x, s.data + i, 8);
+        memcpy(&x, s.data + i, 16);
 
-        if (!word_plain(x, bit)) {
+        if (!block_plain(x, bit)) {
             return false;
         }
 
-        memcpy(at + i, &x, 8);
+        memcpy(at + i, &x, 16);
 
         if (i == last) {
             return true;
@@ -168,16 +176,37 @@ copy_words(char *at, gh_str_t s, uint8_t bit)
 }
 
 
-/* Two halves of a word, which overlap too. */
+/* Two halves of a block, which overlap too. */
 static inline bool
 copy_halves(char *at, gh_str_t s, uint8_t bit)
+{
+    uint64_t first, second;
+
+    memcpy(&first, s.data, 8);
+    memcpy(&second, s.data + s.len - 8, 8);
+
+    if (!block_plain((words2_t){ first, second }, bit)) {
+        return false;
+    }
+
+    memcpy(at, &first, 8);
+    memcpy(at + s.len - 8, &second, 8);
+
+    return true;
+}
+
+
+static inline bool
+copy_quarters(char *at, gh_str_t s, uint8_t bit)
 {
     uint32_t first, second;
 
     memcpy(&first, s.data, 4);
     memcpy(&second, s.data + s.len - 4, 4);
 
-    if (!word_plain((uint64_t) second << 32 | first, bit)) {
+    uint64_t both = (uint64_t) second << 32 | first;
+
+    if (!block_plain((words2_t){ both, both }, bit)) {
         return false;
     }
 
@@ -188,26 +217,17 @@ copy_halves(char *at, gh_str_t s, uint8_t bit)
 }
 
 
-/*
- * The table for eight bytes at once: no sum below carries into the next
- * byte when all bytes are ASCII, and its highest bit is the answer.
- */
+/* The table for sixteen bytes at once; those above 127 are negative. */
 static inline bool
-word_plain(uint64_t x, uint8_t bit)
+block_plain(words2_t x, uint8_t bit)
 {
-    uint64_t least = bit == TEXT_PLAIN ? '!' : ' ';
-    uint64_t yes = x + EACH(0x80 - least);
+    block_t bytes = (block_t) x;
+    block_t strange =
+        (bytes == '"') | (bytes == '\\') | (bytes == 127)
+        | (bit == TEXT_PLAIN ? (bytes <= ' ') | (bytes == '=') : bytes < ' ');
+    words2_t any = (words2_t) strange;
 
-    yes &= (x ^ EACH('"')) + EACH(0x7f);
-    yes &= (x ^ EACH('\\')) + EACH(0x7f);
-    yes &= ~(x + EACH(1)); /* DEL */
-    yes &= ~x;
-
-    if (bit == TEXT_PLAIN) {
-        yes &= (x ^ EACH('=')) + EACH(0x7f);
-    }
-
-    return (yes & EACH(0x80)) == EACH(0x80);
+    return (any[0] | any[1]) == 0;
 }
 
 
@@ -370,9 +390,8 @@ decimal_len(uint64_t n)
 
 void
 gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
-                    gh_logline_clock_t *clock)
+                    gh_logline_last_t *last)
 {
-    gh_logline_clock_t own;
     uint32_t ms = (uint32_t) (at_ms % 1000);
     int64_t at_s = at_ms / 1000;
 
@@ -381,18 +400,12 @@ gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
         return;
     }
 
-    if (clock == NULL) {
-        own.text[0] = '\0';
-        own.at_s = 0;
-        clock = &own;
+    if (last->second[0] == '\0' || last->at_s != at_s) {
+        last->at_s = at_s;
+        write_second(last->second, at_s);
     }
 
-    if (clock->text[0] == '\0' || clock->at_s != at_s) {
-        clock->at_s = at_s;
-        write_second(clock->text, at_s);
-    }
-
-    memcpy(w->at, clock->text, SECOND_LEN);
+    memcpy(w->at, last->second, SECOND_LEN);
     put_pair(w->at + SECOND_LEN, ms / 10);
     w->at[SECOND_LEN + 2] = (char) ('0' + ms % 10);
     w->at[SECOND_LEN + 3] = 'Z';

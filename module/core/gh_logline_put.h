@@ -43,10 +43,9 @@ void gh_logline_put_string(gh_logline_put_t *w, const gh_logline_name_t *name,
 void gh_logline_put_number(gh_logline_put_t *w, const gh_logline_name_t *name,
                            uint64_t value);
 
-/* "2026-11-23T03:11:00.123Z"; at_ms is in the years 1970 to 9999. clock may
- * be NULL. */
+/* "2026-11-23T03:11:00.123Z"; at_ms is in the years 1970 to 9999. */
 void gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
-                         gh_logline_clock_t *clock);
+                         gh_logline_last_t *last);
 
 
 #endif

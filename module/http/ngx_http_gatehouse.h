@@ -197,7 +197,7 @@ typedef struct {
     gh_sipkey_t sip; /* secret, of its own tables */
     gh_lock_t cells_lock;
     char line[GH_LOGLINE_MAX]; /* where a decision line is written */
-    gh_logline_clock_t line_clock;
+    gh_logline_last_t line_last;
     ngx_queue_t bound;   /* images bound */
     ngx_queue_t updates; /* of sessions, under way */
     ngx_queue_t streams; /* requests with a principal, by last look */

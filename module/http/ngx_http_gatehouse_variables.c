@@ -432,7 +432,7 @@ ngx_http_gatehouse_line(ngx_http_request_t *r,
 
     line->at_ms = (int64_t) ngx_cached_time->sec * 1000
                   + (int64_t) ngx_cached_time->msec;
-    line->clock = &gr->gmcf->line_clock;
+    line->last = &gr->gmcf->line_last;
     line->request_id = ngx_http_gatehouse_gh(gr->request_id);
     line->source = ngx_http_gatehouse_gh(r->connection->addr_text);
     line->http_method = ngx_http_gatehouse_gh(r->method_name);

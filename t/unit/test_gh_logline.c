@@ -253,7 +253,7 @@ time_is_the_civil_calendar(void **state)
         { INT64_MAX, "gatehouse: undecided" },
     };
 
-    gh_logline_clock_t clock = { 0 };
+    gh_logline_last_t last = { 0 };
 
     (void) state;
 
@@ -263,7 +263,7 @@ time_is_the_civil_calendar(void **state)
         assert_text(&l, times[i].text);
 
         /* and so with what was written of another second, and of this one */
-        l.clock = &clock;
+        l.last = &last;
         assert_text(&l, times[i].text);
         assert_text(&l, times[i].text);
     }
@@ -273,8 +273,8 @@ time_is_the_civil_calendar(void **state)
 static void
 lines_of_one_second_differ_in_their_milliseconds(void **state)
 {
-    gh_logline_clock_t clock = { 0 };
-    gh_logline_t l = { .at_ms = INT64_C(951782399999), .clock = &clock };
+    gh_logline_last_t last = { 0 };
+    gh_logline_t l = { .at_ms = INT64_C(951782399999), .last = &last };
 
     (void) state;
 
@@ -283,6 +283,40 @@ lines_of_one_second_differ_in_their_milliseconds(void **state)
     assert_text(&l, "2000-02-28T23:59:59.001Z gatehouse: undecided");
     l.at_ms += 999;
     assert_text(&l, "2000-02-29T00:00:00.000Z gatehouse: undecided");
+}
+
+
+static void
+every_line_begins_with_its_own_decision(void **state)
+{
+    static const unsigned statuses[] = { 0, 200, 429, 0xffffffffu };
+    gh_logline_last_t last = { 0 };
+
+    (void) state;
+
+    for (unsigned i = 0; i < 64 * 16; i++) {
+        char plain[GH_LOGLINE_MAX], quick[GH_LOGLINE_MAX];
+        gh_buf_t a = GH_BUF(plain), b = GH_BUF(quick);
+        gh_logline_t l = refusal();
+        unsigned one = i ^ i >> 1; /* the next differs in one thing */
+        bool json = one % 2 != 0;
+
+        l.reason = (gh_reason_t) (one / 16 % GH_REASON_COUNT);
+        l.dry_run = one / 2 % 2 != 0;
+        l.status = statuses[one / 4 % 4];
+        assert_int_equal((json ? gh_logline_json : gh_logline_text)(&l, &a),
+                         GH_OK);
+
+        /* once as the first of its kind, once as one more */
+        l.last = &last;
+        for (int again = 0; again < 2; again++) {
+            b.len = 0;
+            assert_int_equal(
+                (json ? gh_logline_json : gh_logline_text)(&l, &b), GH_OK);
+            assert_int_equal(b.len, a.len);
+            assert_memory_equal(b.data, a.data, a.len);
+        }
+    }
 }
 
 
@@ -362,16 +396,16 @@ a_long_value_is_cut_and_says_so(void **state)
 }
 
 
-/* Long values are looked at eight bytes at a time. */
+/* Long values are looked at sixteen bytes at a time. */
 static void
 no_byte_passes_anywhere_that_must_not(void **state)
 {
     (void) state;
 
-    for (size_t i = 0; i < 256 * 20 * 20; i++) {
+    for (size_t i = 0; i < 256 * 40 * 40; i++) {
         char c = (char) (unsigned char) (i % 256);
-        size_t len = 1 + i / 256 % 20, at = i / 256 / 20;
-        char value[20], room[GH_LOGLINE_MAX];
+        size_t len = 1 + i / 256 % 40, at = i / 256 / 40;
+        char value[40], room[GH_LOGLINE_MAX];
         gh_buf_t out = GH_BUF(room);
         gh_logline_t l = { .host = { value, len } };
 
@@ -622,6 +656,7 @@ main(void)
         cmocka_unit_test(a_dry_run_says_what_it_would_have_been),
         cmocka_unit_test(time_is_the_civil_calendar),
         cmocka_unit_test(lines_of_one_second_differ_in_their_milliseconds),
+        cmocka_unit_test(every_line_begins_with_its_own_decision),
         cmocka_unit_test(m2_a_value_cannot_begin_a_line_or_a_field),
         cmocka_unit_test(m2_bytes_outside_ascii_cannot_hide_anything),
         cmocka_unit_test(a_long_value_is_cut_and_says_so),
