@@ -77,6 +77,10 @@ ctl_side_open(ctl_t *c, ctl_side_t *from, ctl_side_t *to)
 
     /* from here on it is the store that the tool works in */
 
+    if (directory == NULL && from == NULL) {
+        return CTL_DONE;
+    }
+
     c->setup = directory != NULL ? directory->setup : from->setup;
 
     return directory != NULL ? open_directory(c, directory)

@@ -32,10 +32,10 @@ typedef struct {
 } gh_redis_found_t;
 
 typedef struct {
-    gh_kind_t kind;
     gh_str_t name, value; /* borrowed */
     int64_t expires_at_s; /* 0: never */
-    bool remove;          /* whatever stands there goes */
+    gh_kind_t kind;
+    bool remove; /* whatever stands there goes */
 } gh_redis_restore_t;
 
 
