@@ -440,9 +440,9 @@ lease_failed(lease_ask_t *ask)
 
 
 /*
- * Another worker asks. It may have been stopped or killed: after half of what
- * an asking may take nobody counts on it any more, its answer is void, and
- * there is time left to ask.
+ * Another worker asks. It may have been stopped or killed: after three
+ * quarters of what an asking may take nobody counts on it any more, its
+ * answer is void, and there is time left to ask.
  */
 
 static void
@@ -472,7 +472,8 @@ lease_poll(ngx_event_t *ev)
     }
 
     if (now_ns - ask->asked_ns
-        > (uint64_t) ask->most * (GH_NS_PER_S / 1000) / 2) {
+        > (uint64_t) ask->most * (GH_NS_PER_S / 1000) * 3 / 4)
+    {
         lease_failed(ask);
         lease_finish(ask, 0);
         return;
