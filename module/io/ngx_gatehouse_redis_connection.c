@@ -22,14 +22,21 @@ static void redis_handshaken(ngx_connection_t *c);
 static void redis_greet(ngx_gatehouse_redis_connection_t *conn);
 static ngx_int_t redis_authenticate(ngx_gatehouse_redis_connection_t *conn);
 static ngx_int_t redis_select(ngx_gatehouse_redis_connection_t *conn);
-static ngx_int_t redis_say(ngx_gatehouse_redis_connection_t *conn,
-                           const gh_str_t *args, size_t n);
+static ngx_int_t redis_introduce(ngx_gatehouse_redis_connection_t *conn,
+                                 const gh_str_t *args, size_t n);
 static void redis_close(ngx_gatehouse_redis_connection_t *conn);
 
 
 void
-ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn)
+ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn,
+                          const ngx_gatehouse_redis_owner_t *owner, void *data,
+                          ngx_gatehouse_redis_conf_t *conf, ngx_log_t *log)
 {
+    conn->conf = conf;
+    conn->log = log;
+    conn->data = data;
+    conn->owner = owner;
+
     conn->dummy.fd = (ngx_socket_t) -1;
     conn->dummy.data = conn;
 
@@ -80,7 +87,7 @@ ngx_gatehouse_redis_go(ngx_gatehouse_redis_connection_t *conn,
 
     if (told) {
         conn->moved = 1;
-        conn->lost(conn, "is not the primary any more");
+        conn->owner->lost(conn, "is not the primary any more");
         conn->moved = 0;
     }
 }
@@ -315,14 +322,14 @@ redis_greet(ngx_gatehouse_redis_connection_t *conn)
     }
 
     if (rc == NGX_OK && conf->sentinels != NULL) {
-        rc = redis_say(conn, &role, 1);
+        rc = redis_introduce(conn, &role, 1);
     }
 
     if (rc != NGX_OK) {
         ngx_gatehouse_redis_leave(conn, "cannot be asked: no memory");
 
     } else if (conf->sentinels == NULL) {
-        conn->opened(conn);
+        conn->owner->opened(conn);
     }
 }
 
@@ -345,7 +352,7 @@ redis_authenticate(ngx_gatehouse_redis_connection_t *conn)
     args[n].data = (char *) conf->password.data;
     args[n++].len = conf->password.len;
 
-    return redis_say(conn, args, n);
+    return redis_introduce(conn, args, n);
 }
 
 
@@ -362,27 +369,17 @@ redis_select(ngx_gatehouse_redis_connection_t *conn)
     args[1].data = number;
     args[1].len = (size_t) (last - (u_char *) number);
 
-    return redis_say(conn, args, 2);
+    return redis_introduce(conn, args, 2);
 }
 
 
 static ngx_int_t
-redis_say(ngx_gatehouse_redis_connection_t *conn, const gh_str_t *args,
-          size_t n)
+redis_introduce(ngx_gatehouse_redis_connection_t *conn, const gh_str_t *args,
+                size_t n)
 {
-    ngx_int_t rc;
-    gh_redis_bytes_t bytes;
-
-    if (gh_redis_command(args, n, &bytes) != GH_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_gatehouse_redis_send(conn, bytes.data, bytes.len);
-    ngx_explicit_memzero(bytes.data, bytes.len);
-    free(bytes.data);
     conn->greeting++;
 
-    return rc;
+    return ngx_gatehouse_redis_command(conn, args, n);
 }
 
 
@@ -414,7 +411,7 @@ ngx_gatehouse_redis_greeted(ngx_gatehouse_redis_connection_t *conn,
         return NGX_ERROR;
     }
 
-    conn->opened(conn);
+    conn->owner->opened(conn);
 
     return conn->waiting ? NGX_ERROR : NGX_OK; /* it has left */
 }
@@ -449,7 +446,7 @@ ngx_gatehouse_redis_leave(ngx_gatehouse_redis_connection_t *conn,
     redis_close(conn);
     redis_wait(conn);
 
-    conn->lost(conn, why);
+    conn->owner->lost(conn, why);
 }
 
 

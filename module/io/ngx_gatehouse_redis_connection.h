@@ -50,11 +50,8 @@ struct ngx_gatehouse_redis_conf_s {
 typedef struct ngx_gatehouse_redis_connection_s
     ngx_gatehouse_redis_connection_t;
 
-struct ngx_gatehouse_redis_connection_s {
-    /* the owner's */
-    ngx_gatehouse_redis_conf_t *conf;
-    ngx_log_t *log;
-    void *data;
+/* What its owner does. */
+typedef struct {
     /* Redis knows who asks, and is a primary if a sentinel called it one:
      * send what else must come first. May leave. */
     void (*opened)(ngx_gatehouse_redis_connection_t *conn);
@@ -64,6 +61,14 @@ struct ngx_gatehouse_redis_connection_s {
                        const redisReply *reply, const char **why);
     /* It is closed, and will be opened again by itself. */
     void (*lost)(ngx_gatehouse_redis_connection_t *conn, const char *why);
+} ngx_gatehouse_redis_owner_t;
+
+struct ngx_gatehouse_redis_connection_s {
+    /* as given to start */
+    ngx_gatehouse_redis_conf_t *conf;
+    ngx_log_t *log;
+    void *data;
+    const ngx_gatehouse_redis_owner_t *owner;
 
     /* its own */
     ngx_addr_t *addrs; /* to try in turn; borrowed */
@@ -87,15 +92,22 @@ struct ngx_gatehouse_redis_connection_s {
 };
 
 
-/* Owner's memory, zeroed and its fields set. Begins to open at once, or waits
- * for an address where sentinels must say it. */
-void ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn);
+/* Owner's memory, zeroed; all else is borrowed until it is stopped. Begins to
+ * open at once, or waits for an address where sentinels must say it. */
+void ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn,
+                               const ngx_gatehouse_redis_owner_t *owner,
+                               void *data, ngx_gatehouse_redis_conf_t *conf,
+                               ngx_log_t *log);
 /* For good; lost is not called. */
 void ngx_gatehouse_redis_stop(ngx_gatehouse_redis_connection_t *conn);
 
-/* Bytes are copied, and go out at the end of this turn of the loop. */
+/* Takes over bytes->data, also when it fails; it is wiped. They go out at the
+ * end of this turn of the loop. */
 ngx_int_t ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
-                                   const char *data, size_t len);
+                                   gh_redis_bytes_t *bytes);
+/* The same of one command, as Redis reads it. */
+ngx_int_t ngx_gatehouse_redis_command(ngx_gatehouse_redis_connection_t *conn,
+                                      const gh_str_t *args, size_t n);
 /* The owner has all it needs to begin: opening has ended well. */
 void ngx_gatehouse_redis_settled(ngx_gatehouse_redis_connection_t *conn);
 /* To another place: at once, and without a pause; lost is called if it was

@@ -12,8 +12,6 @@
 
 static void sentinel_opened(ngx_gatehouse_redis_connection_t *conn);
 static ngx_int_t sentinel_ask(ngx_gatehouse_redis_asked_t *asked);
-static ngx_int_t sentinel_send(ngx_gatehouse_redis_asked_t *asked,
-                               const gh_str_t *args, size_t n);
 static ngx_int_t sentinel_reply(ngx_gatehouse_redis_connection_t *conn,
                                 const redisReply *reply, const char **why);
 static ngx_int_t sentinel_pushed(ngx_gatehouse_redis_asked_t *asked,
@@ -32,6 +30,13 @@ static void sentinel_resolved(ngx_resolver_ctx_t *ctx);
 static ngx_uint_t sentinel_same(ngx_gatehouse_redis_finder_t *finder,
                                 ngx_sockaddr_t *before, ngx_uint_t n);
 static void sentinel_forget(ngx_gatehouse_redis_finder_t *finder);
+
+
+static const ngx_gatehouse_redis_owner_t sentinel_owner = {
+    sentinel_opened,
+    sentinel_reply,
+    sentinel_lost,
+};
 
 
 ngx_int_t
@@ -64,14 +69,9 @@ ngx_gatehouse_redis_find_start(ngx_gatehouse_redis_finder_t *finder)
 
         asked->finder = finder;
         asked->vote = &finder->votes[i];
-        asked->conn.conf = conf[i];
-        asked->conn.log = finder->log;
-        asked->conn.data = asked;
-        asked->conn.opened = sentinel_opened;
-        asked->conn.reply = sentinel_reply;
-        asked->conn.lost = sentinel_lost;
 
-        ngx_gatehouse_redis_start(&asked->conn);
+        ngx_gatehouse_redis_start(&asked->conn, &sentinel_owner, asked,
+                                  conf[i], finder->log);
     }
 
     ngx_add_timer(&finder->tick, SENTINEL_TICK);
@@ -153,7 +153,9 @@ sentinel_ask(ngx_gatehouse_redis_asked_t *asked)
     args[0] = GH_STR("UNSUBSCRIBE");
     args[1] = GH_STR(GH_REDIS_SWITCH);
 
-    if (asked->subscribed && sentinel_send(asked, args, 2) != NGX_OK) {
+    if (asked->subscribed
+        && ngx_gatehouse_redis_command(&asked->conn, args, 2) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -164,33 +166,15 @@ sentinel_ask(ngx_gatehouse_redis_asked_t *asked)
         return NGX_ERROR;
     }
 
-    rc = ngx_gatehouse_redis_send(&asked->conn, bytes.data, bytes.len);
-    free(bytes.data);
+    rc = ngx_gatehouse_redis_send(&asked->conn, &bytes);
 
     asked->asked = 1;
     asked->asked_at = ngx_current_msec;
     asked->subscribed = 1;
     args[0] = GH_STR("SUBSCRIBE");
 
-    return rc == NGX_OK ? sentinel_send(asked, args, 2) : rc;
-}
-
-
-static ngx_int_t
-sentinel_send(ngx_gatehouse_redis_asked_t *asked, const gh_str_t *args,
-              size_t n)
-{
-    ngx_int_t rc;
-    gh_redis_bytes_t bytes;
-
-    if (gh_redis_command(args, n, &bytes) != GH_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_gatehouse_redis_send(&asked->conn, bytes.data, bytes.len);
-    free(bytes.data);
-
-    return rc;
+    return rc == NGX_OK ? ngx_gatehouse_redis_command(&asked->conn, args, 2)
+                        : rc;
 }
 
 

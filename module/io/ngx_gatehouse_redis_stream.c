@@ -15,6 +15,8 @@ static void stream_event(
     const char *(*carry)(ngx_gatehouse_redis_connection_t *conn));
 static const char *stream_read(ngx_gatehouse_redis_connection_t *conn);
 static const char *stream_replies(ngx_gatehouse_redis_connection_t *conn);
+static ngx_int_t stream_append(ngx_gatehouse_redis_connection_t *conn,
+                               const gh_redis_bytes_t *bytes);
 static const char *stream_write(ngx_gatehouse_redis_connection_t *conn);
 
 
@@ -131,7 +133,7 @@ stream_replies(ngx_gatehouse_redis_connection_t *conn)
         why = "sends what was not asked for";
         rc = conn->greeting > 0
                  ? ngx_gatehouse_redis_greeted(conn, reply, &why)
-                 : conn->reply(conn, reply, &why);
+                 : conn->owner->reply(conn, reply, &why);
         freeReplyObject(reply);
 
         if (rc != NGX_OK) {
@@ -142,11 +144,41 @@ stream_replies(ngx_gatehouse_redis_connection_t *conn)
 
 
 ngx_int_t
+ngx_gatehouse_redis_command(ngx_gatehouse_redis_connection_t *conn,
+                            const gh_str_t *args, size_t n)
+{
+    gh_redis_bytes_t bytes;
+
+    return gh_redis_command(args, n, &bytes) == GH_OK
+               ? ngx_gatehouse_redis_send(conn, &bytes)
+               : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
-                         const char *data, size_t len)
+                         gh_redis_bytes_t *bytes)
+{
+    ngx_int_t rc;
+
+    rc = stream_append(conn, bytes);
+
+    ngx_explicit_memzero(bytes->data, bytes->len);
+    free(bytes->data);
+    bytes->data = NULL;
+
+    return rc;
+}
+
+
+static ngx_int_t
+stream_append(ngx_gatehouse_redis_connection_t *conn,
+              const gh_redis_bytes_t *bytes)
 {
     u_char *more;
-    size_t cap;
+    size_t cap, len;
+
+    len = bytes->len;
 
     if (conn->out_cap - conn->out_len < len) {
 
@@ -174,7 +206,7 @@ ngx_gatehouse_redis_send(ngx_gatehouse_redis_connection_t *conn,
         conn->out_sent = 0;
     }
 
-    ngx_memcpy(conn->out + conn->out_len, data, len);
+    ngx_memcpy(conn->out + conn->out_len, bytes->data, len);
     conn->out_len += len;
 
     if (!conn->flush.posted) {

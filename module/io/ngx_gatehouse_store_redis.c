@@ -56,6 +56,12 @@ const ngx_gatehouse_store_backend_t ngx_gatehouse_store_redis = {
     redis_state,
 };
 
+static const ngx_gatehouse_redis_owner_t redis_owner = {
+    redis_opened,
+    redis_reply,
+    redis_lost,
+};
+
 
 static ngx_int_t
 redis_open(ngx_gatehouse_store_t *store)
@@ -83,19 +89,14 @@ redis_open(ngx_gatehouse_store_t *store)
     ngx_queue_init(&redis->asked);
     ngx_queue_init(&redis->waiting);
 
-    redis->ops.conf = redis->conf;
-    redis->ops.log = store->log;
-    redis->ops.data = store;
-    redis->ops.opened = redis_opened;
-    redis->ops.reply = redis_reply;
-    redis->ops.lost = redis_lost;
     /* until the first attempt has failed */
 
     redis->hopeful = 1;
     store->available = 1;
     store->writable = 1;
 
-    ngx_gatehouse_redis_start(&redis->ops);
+    ngx_gatehouse_redis_start(&redis->ops, &redis_owner, store, redis->conf,
+                              store->log);
     ngx_gatehouse_store_redis_follow(store);
 
     return redis->conf->sentinels != NULL

@@ -19,24 +19,25 @@ static void redis_channel_lost(ngx_gatehouse_redis_connection_t *conn,
                                const char *why);
 
 
+static const ngx_gatehouse_redis_owner_t redis_channel_owner = {
+    redis_channel_opened,
+    redis_channel_reply,
+    redis_channel_lost,
+};
+
+
 void
 ngx_gatehouse_store_redis_follow(ngx_gatehouse_store_t *store)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
-
-    redis->channel.conf = redis->conf;
-    redis->channel.log = store->log;
-    redis->channel.data = store;
-    redis->channel.opened = redis_channel_opened;
-    redis->channel.reply = redis_channel_reply;
-    redis->channel.lost = redis_channel_lost;
 
     redis->follow.handler = redis_follow;
     redis->follow.data = &store->dummy;
     redis->follow.log = store->log;
     redis->follow.cancelable = 1;
 
-    ngx_gatehouse_redis_start(&redis->channel);
+    ngx_gatehouse_redis_start(&redis->channel, &redis_channel_owner, store,
+                              redis->conf, store->log);
     ngx_add_timer(&redis->follow, store->conf.follow);
 }
 
@@ -158,16 +159,14 @@ static void
 redis_channel_opened(ngx_gatehouse_redis_connection_t *conn)
 {
     gh_str_t args[2];
-    gh_redis_bytes_t bytes;
     ngx_gatehouse_store_t *store = conn->data;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
     args[0] = GH_STR("SUBSCRIBE");
     args[1] = gh_str(redis->words.channel);
 
-    if (gh_redis_command(args, 2, &bytes) == GH_OK) {
-        (void) ngx_gatehouse_redis_send(conn, bytes.data, bytes.len);
-        free(bytes.data);
+    if (ngx_gatehouse_redis_command(conn, args, 2) != NGX_OK) {
+        ngx_gatehouse_redis_leave(conn, "cannot be asked: no memory");
     }
 }
 

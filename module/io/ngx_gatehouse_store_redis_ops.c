@@ -223,16 +223,9 @@ redis_send(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
 
-    ngx_int_t rc;
-
-    rc = ngx_gatehouse_redis_send(&redis->ops, slot->bytes.data,
-                                  slot->bytes.len);
-
     slot->asked_at = ngx_current_msec;
-    free(slot->bytes.data);
-    slot->bytes.data = NULL;
 
-    return rc;
+    return ngx_gatehouse_redis_send(&redis->ops, &slot->bytes);
 }
 
 
