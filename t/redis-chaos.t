@@ -102,16 +102,16 @@ cmp_ok($served{fast}{within}, '>=', 0.97, 'and 97 % with a burst of 20');
 $factor{$_} = more($_) for @who;
 $turns = turns(@who);
 
-# what: how often, and how; it returns when to do what to end it
+# what: how often, and how
 my @rests_until;
 my %FAULT = (
     'worker stopped'   => [ 6, \&stop_worker_shortly ],
     'gateway stopped'  => [ 5, \&stop_gate_shortly ],
-    'gateway reloaded' => [ 1, \&reload_gate ],
+    'gateway reloaded' => [ 1, sub { $farm->reload_gate($_[0]) } ],
 );
 
 $farm->sink->forget;
-my $happened = storm(\%FAULT, $SECONDS);
+my $happened = storm(\%FAULT);
 fair('with gateways stopped', $load);
 judge('with ' . join(', ', map { "$_ $happened->{$_}" }
                      sort keys %$happened));
@@ -121,18 +121,18 @@ enough('while that goes on', 0.3);
 # ---- Redis -------------------------------------------------------------------------
 
 %FAULT = (
-    'Redis stopped'        => [ 3, \&stop_redis ],
-    'Redis killed, empty'  => [ 2, sub { kill_redis(0, @_) } ],
-    'Redis killed, of old' => [ 2, sub { kill_redis(1, @_) } ],
+    'Redis stopped'        => [ 3, sub { $farm->stop_redis(0.05 + 2 * $_[2]) } ],
+    'Redis killed, empty'  => [ 2, sub { $farm->kill_redis($_[2] / 2, empty => 1) } ],
+    'Redis killed, of old' => [ 2, sub { $farm->kill_redis($_[2] / 2) } ],
     'Redis saved'          => [ 3, sub { $redis->tell('SAVE'); return } ],
-    'connections cut'      => [ 2, sub { $farm->cut; return } ],
-    'worker killed'        => [ 3, \&kill_worker ],
+    'connections cut'      => [ 2, sub { $farm->cut } ],
+    'worker killed'        => [ 3, sub { $farm->kill_worker(@_) } ],
     'worker stopped'       => [ 2, \&stop_worker ],
     'gateway stopped'      => [ 2, \&stop_gate ],
-    'gateway killed'       => [ 3, \&kill_gate ],
+    'gateway killed'       => [ 3, sub { $farm->kill_gate($_[0], 0.02 + $_[2]) } ],
 );
 $farm->sink->forget;
-$happened = storm(\%FAULT, $SECONDS);
+$happened = storm(\%FAULT);
 fair('with Redis killed and stopped', $load, 503);
 judge('with ' . join(', ', map { "$_ $happened->{$_}" }
                      sort keys %$happened)
@@ -161,71 +161,39 @@ done_testing;
 
 # ---- faults ------------------------------------------------------------------------
 
-# Does them by the seed for so long, under load; how often each was done.
+# Under load, for as long as there is to be some.
 sub storm {
-    my ($faults, $seconds) = @_;
-    my @names = map { my $name = $_; ($name) x $faults->{$name}[0] }
-                grep { $_ =~ /$ONLY/ } sort keys %$faults;
-    return if !@names;
-    my (@due, %count);
-    for (my $at = 0.5; $at < $seconds - 1; $at += 0.05 + rand 0.5) {
-        my $name = $names[ rand @names ];
-        push @due, [ $at, $name, $faults->{$name}[1], int rand $GATES,
-                     int rand 2, rand ];
-    }
-
-    $load = $farm->load(who => $turns, clients => 96, seconds => $seconds,
+    my ($faults) = @_;
+    my %some = map { $_ => $faults->{$_} } grep { $_ =~ /$ONLY/ }
+               keys %$faults;
+    return if !%some;
+    $load = $farm->load(who => $turns, clients => 96, seconds => $SECONDS,
                         rate => $wanted * $part);
-    my $from = time;
-    my @after;
-    while (@due || @after) {
-        @after = sort { $a->[0] <=> $b->[0] } @after;
-        my $queue = !@due ? \@after : !@after ? \@due
-                  : $after[0][0] < $due[0][0] ? \@after : \@due;
-        my ($at, $name, $do, @arg) = @{ shift @$queue };
-        my $now = time - $from;
-        sleep $at - $now if $at > $now;
-        note(sprintf '%7.3f %s %s', time - $from, $name,
-             join ' ', map { sprintf '%.3g', $_ } @arg) if $ENV{GH_VERBOSE};
-        my @more = $do->(@arg);
-        $count{$name}++ if @arg;
-        while (my ($span, $undo) = splice @more, 0, 2) {
-            push @after, [ $at + $span, "... $name", $undo ];
-        }
-    }
-    $load->wait;
-    $redis->go_on;
-    $redis->start if !$redis->pid_alive;
-    $farm->heal;
-    return \%count;
+    return $farm->storm($load, $SECONDS, \%some);
 }
 
-sub kill_worker {
-    my ($gate, $n) = @_;
-    my @workers = $farm->workers($gate);
-    kill 'KILL', $workers[$n] if $workers[$n];
-    return;
-}
+# Most are short, some are not.
+sub some { return 0.05 + 2 * $_[0] ** 2 }
 
 sub stop_worker {
-    my ($gate, $n, $span) = @_;
-    my @workers = $farm->workers($gate);
-    my $pid = $workers[$n] or return;
-    kill 'STOP', $pid;
-    return (0.05 + 2 * $span ** 2, sub { kill 'CONT', $pid; return });
+    my ($gate, $n, $rand) = @_;
+    return $farm->stop_worker($gate, $n, some($rand));
+}
+
+sub stop_gate {
+    my ($gate, undef, $rand) = @_;
+    return $farm->stop_gate($gate, some($rand));
 }
 
 # Not as long as an asking may take: after that a gateway counts alone.
 sub stop_worker_shortly {
-    my ($gate, $n, $span) = @_;
-    return rests($gate) ? () : stop_worker($gate, $n, $span / 2);
+    my ($gate, $n, $rand) = @_;
+    return rests($gate) ? () : stop_worker($gate, $n, $rand / 2);
 }
 
-sub stop_gate {
-    my ($gate, undef, $span) = @_;
-    my @pids = $farm->processes($gate);
-    kill 'STOP', @pids;
-    return (0.05 + 2 * $span ** 2, sub { kill 'CONT', @pids; return });
+sub stop_gate_shortly {
+    my ($gate, $n, $rand) = @_;
+    return rests($gate) ? () : stop_gate($gate, $n, $rand / 2);
 }
 
 # One stop after the other would be a long one.
@@ -234,41 +202,6 @@ sub rests {
     return 1 if ($rests_until[$gate] // 0) > time;
     $rests_until[$gate] = time + 1.2;
     return 0;
-}
-
-sub stop_gate_shortly {
-    my ($gate, $n, $span) = @_;
-    return rests($gate) ? () : stop_gate($gate, $n, $span / 2);
-}
-
-sub kill_gate {
-    my ($gate, undef, $span) = @_;
-    $farm->crash($gate);
-    return (0.02 + $span, sub { $farm->revive($gate); return });
-}
-
-sub reload_gate {
-    my ($gate) = @_;
-    my ($master) = $farm->processes($gate);
-    kill 'HUP', $master if $master;
-    return;
-}
-
-sub stop_redis {
-    my (undef, undef, $span) = @_;
-    my $pid = $redis->pid_alive or return;
-    kill 'STOP', $pid;
-    return (0.05 + 2 * $span, sub { kill 'CONT', $pid; return });
-}
-
-# With what it saved some time ago, like a replica that had not all, or with
-# nothing.
-sub kill_redis {
-    my ($old, undef, undef, $span) = @_;
-    return if !$redis->pid_alive;
-    $redis->kill;
-    unlink $redis->dir . '/dump.rdb' if !$old;
-    return ($span / 2, sub { $redis->start if !$redis->pid_alive; return });
 }
 
 

@@ -10,7 +10,7 @@ use Gatehouse::Test::Farm;
 use Gatehouse::Test::Redis;
 use Gatehouse::Test::SignOn;
 use Gatehouse::Test::Sink;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $SLOW   = Gatehouse::Test::slow();
 my $PEOPLE = $ENV{GH_PEOPLE} || 200;
@@ -116,20 +116,25 @@ $logins = $op->asked('token');
 # ---- Redis stops, is killed, and its connections are cut -----------------------------------
 
 my %seen;
-my ($asked, $sent, $spans, $stopped) = (0, 0, 0, 0);
+my ($asked, $sent, $spans) = (0, 0, 0);
 
+# Half of the stalls are about as long as anybody waits for an answer
 my %REDIS = (
-    'Redis stopped'   => [ 6, \&stop_redis ],
-    'Redis killed'    => [ 1, \&kill_redis ],
-    'connections cut' => [ 6, \&cut ],
+    'Redis stopped'   => [ 6, sub {
+        my (undef, $short, $rand) = @_;
+        return $farm->stop_redis(($short ? 0.2 * $SLOW : 1.5) * $rand);
+    } ],
+    'Redis killed'    => [ 1, sub { $farm->kill_redis($_[2] / 2) } ],
+    'connections cut' => [ 6, sub { $farm->cut } ],
 );
 my %ALL = (
     %REDIS,
-    'worker killed'   => [ 3, \&kill_worker ],
-    'worker stopped'  => [ 2, \&stop_worker ],
-    'gateway killed'  => [ 1, \&kill_gate ],
-    'gateway stopped' => [ 1, \&stop_gate ],
-    'gateway reloaded' => [ 1, \&reload_gate ],
+    'worker killed'   => [ 3, sub { $farm->kill_worker(@_) } ],
+    'worker stopped'  => [ 2, sub { $farm->stop_worker(@_) } ],
+    'gateway killed'  => [ 1, sub {
+        $farm->kill_gate($_[0], 0.02 + $_[2] / 2) } ],
+    'gateway stopped' => [ 1, sub { $farm->stop_gate(@_[0, 2]) } ],
+    'gateway reloaded' => [ 1, sub { $farm->reload_gate($_[0]) } ],
 );
 
 my $happened = storm(\%REDIS, $EACH / 4);
@@ -227,14 +232,12 @@ sub storm {
         my $span = ($want - $n) / $RATE;
         $span = $span < 4 ? 4 : $span > 20 ? 20 : $span;
         my $load = load($span);
-        faults($faults, $span, \%count);
-        my %got = $load->wait->status;
+        my $did  = $farm->storm($load, $span, $faults);
+        my %got  = $load->status;
+        $count{$_} += $did->{$_} for keys %$did;
         $status{$_} += $got{$_} for keys %got;
         $n     += $load->requests;
         $spans += $load->seconds;
-        $redis->go_on;
-        $redis->start if !$redis->pid_alive;
-        $farm->heal;
         push @strangers, strangers();
     }
     $seen{$_} += $status{$_} for keys %status;
@@ -255,88 +258,4 @@ sub load {
         dir => $gate[0]->dir, n => 'people', clients => 64,
         port => join(',', map { $_->port } @gate), seconds => $seconds,
         rate => $RATE);
-}
-
-sub faults {
-    my ($faults, $seconds, $count) = @_;
-    my @names = map { my $name = $_; ($name) x $faults->{$name}[0] }
-                sort keys %$faults;
-    my (@due, @after);
-    for (my $at = 0.2; $at < $seconds - 1.2; $at += 0.05 + rand 0.5) {
-        my $name = $names[ rand @names ];
-        push @due, [ $at, $name, $faults->{$name}[1], int rand @gate,
-                     int rand 2, rand ];
-    }
-    my $began = time;
-    while (@due || @after) {
-        @after = sort { $a->[0] <=> $b->[0] } @after;
-        my $queue = !@due ? \@after : !@after ? \@due
-                  : $after[0][0] < $due[0][0] ? \@after : \@due;
-        my ($at, $name, $do, @arg) = @{ shift @$queue };
-        my $now = time - $began;
-        sleep $at - $now if $at > $now;
-        $count->{$name}++ if @arg;
-        my @more = $do->(@arg);
-        push @after, [ $at + $more[0], $name, $more[1] ] if @more;
-    }
-    return;
-}
-
-# Half of the stalls are about as long as anybody waits for an answer.
-sub stop_redis {
-    my (undef, $short, $span) = @_;
-    my $pid = $redis->pid_alive or return;
-    kill 'STOP', $pid;
-    $stopped++;
-    return (($short ? 0.2 * $SLOW : 1.5) * $span,
-            sub { kill 'CONT', $pid if --$stopped == 0; return });
-}
-
-# Who is stopped would not answer us either.
-sub cut {
-    $farm->cut if !$stopped && $redis->pid_alive;
-    return;
-}
-
-sub kill_redis {
-    my (undef, undef, $span) = @_;
-    return if !$redis->pid_alive;
-    $redis->kill;
-    return ($span / 2,
-            sub { $redis->start if !$redis->pid_alive; return });
-}
-
-sub kill_worker {
-    my ($gate, $n) = @_;
-    my @workers = $farm->workers($gate);
-    kill 'KILL', $workers[$n] if $workers[$n];
-    return;
-}
-
-sub stop_worker {
-    my ($gate, $n, $span) = @_;
-    my @workers = $farm->workers($gate);
-    my $pid = $workers[$n] or return;
-    kill 'STOP', $pid;
-    return ($span, sub { kill 'CONT', $pid; return });
-}
-
-sub kill_gate {
-    my ($gate, undef, $span) = @_;
-    $farm->crash($gate);
-    return (0.02 + $span / 2, sub { $farm->revive($gate); return });
-}
-
-sub stop_gate {
-    my ($gate, undef, $span) = @_;
-    my @pids = $farm->processes($gate);
-    kill 'STOP', @pids;
-    return ($span, sub { kill 'CONT', @pids; return });
-}
-
-sub reload_gate {
-    my ($gate) = @_;
-    my ($master) = $farm->processes($gate);
-    kill 'HUP', $master if $master;
-    return;
 }

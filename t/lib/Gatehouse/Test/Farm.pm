@@ -9,6 +9,7 @@ use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Storable qw(dclone);
+use Time::HiRes qw(sleep time);
 
 use Gatehouse::Test::Load;
 use Gatehouse::Test::Sink;
@@ -190,10 +191,115 @@ sub heal {
 }
 
 
-# Every connection to Redis is cut.
+# ---- faults: each returns in how many seconds to do what to end it, or nothing ---
+
+sub kill_worker {
+    my ($self, $gate, $n) = @_;
+    my @workers = $self->workers($gate);
+    kill 'KILL', $workers[$n] if $workers[$n];
+    return;
+}
+
+
+sub stop_worker {
+    my ($self, $gate, $n, $seconds) = @_;
+    my @workers = $self->workers($gate);
+    my $pid = $workers[$n] or return;
+    kill 'STOP', $pid;
+    return ($seconds, sub { kill 'CONT', $pid; return });
+}
+
+
+sub kill_gate {
+    my ($self, $gate, $seconds) = @_;
+    $self->crash($gate);
+    return ($seconds, sub { $self->revive($gate); return });
+}
+
+
+sub stop_gate {
+    my ($self, $gate, $seconds) = @_;
+    my @pids = $self->processes($gate);
+    kill 'STOP', @pids;
+    return ($seconds, sub { kill 'CONT', @pids; return });
+}
+
+
+sub reload_gate {
+    my ($self, $gate) = @_;
+    my ($master) = $self->processes($gate);
+    kill 'HUP', $master if $master;
+    return;
+}
+
+
+# It goes on when the last of those who stopped it has said so.
+sub stop_redis {
+    my ($self, $seconds) = @_;
+    my $pid = $self->redis->pid_alive or return;
+    kill 'STOP', $pid;
+    $self->{stopped}++;
+    return ($seconds,
+            sub { kill 'CONT', $pid if --$self->{stopped} == 0; return });
+}
+
+
+# It comes back with what it has on disk, or with nothing.
+sub kill_redis {
+    my ($self, $seconds, %arg) = @_;
+    my $redis = $self->redis;
+    return if !$redis->pid_alive;
+    $redis->kill;
+    unlink $redis->dir . '/dump.rdb' if $arg{empty};
+    return ($seconds,
+            sub { $redis->start if !$redis->pid_alive; return });
+}
+
+
+# Every connection to Redis is cut, unless it is stopped: it would not answer
+# us either.
 sub cut {
     my ($self) = @_;
-    return $self->{redis}->tell('CLIENT KILL TYPE normal');
+    $self->redis->tell('CLIENT KILL TYPE normal')
+        if !$self->{stopped} && $self->redis->pid_alive;
+    return;
+}
+
+
+# Faults by the seed of rand under a load that runs, then peace: name =>
+# [ how often, sub ($gate, $worker, $rand) ], which returns as those above. How
+# often each was done.
+sub storm {
+    my ($self, $load, $seconds, $faults) = @_;
+    my (%count, @due, @after);
+    my @names = map { my $name = $_; ($name) x $faults->{$name}[0] }
+                sort keys %$faults;
+    for (my $at = 0.2; @names && $at < $seconds - 1.2;
+         $at += 0.05 + rand 0.5) {
+        my $name = $names[ rand @names ];
+        push @due, [ $at, $name, $faults->{$name}[1], int rand $self->gates,
+                     int rand $self->{workers}, rand ];
+    }
+
+    my $began = time;
+    while (@due || @after) {
+        @after = sort { $a->[0] <=> $b->[0] } @after;
+        my $queue = !@due ? \@after : !@after ? \@due
+                  : $after[0][0] < $due[0][0] ? \@after : \@due;
+        my ($at, $name, $do, @arg) = @{ shift @$queue };
+        my $now = time - $began;
+        sleep $at - $now if $at > $now;
+        warn sprintf "# %7.3f %s %s\n", time - $began, $name,
+             join ' ', map { sprintf '%.3g', $_ } @arg if $ENV{GH_VERBOSE};
+        my ($span, $undo) = $do->(@arg);
+        $count{$name}++ if @arg;
+        push @after, [ $at + $span, "... $name", $undo ] if $undo;
+    }
+    $load->wait;
+    $self->redis->go_on;
+    $self->redis->start if !$self->redis->pid_alive;
+    $self->heal;
+    return \%count;
 }
 
 
