@@ -39,6 +39,10 @@ my $machine = join '|', '/work/' . '(?:main|shared|notes)', '/tmp/' . 'build-',
 clean('no path of one machine, no registry host', \@text,
       [ each_line(\@text, sub { /$machine/ }) ]);
 
+my @lock = files(qr{(?:\block\.(?:json|yaml)|shrinkwrap\.json|\.lock)$});
+clean('a lock file says what a package is, not where it comes from', \@lock,
+      [ each_line(\@lock, sub { /\bresolved\b|\bregistry\b|\.tgz\b/ }) ]);
+
 my @json = files(qr{\.json$});
 clean('JSON is JSON', [ @json, 'none is fine' ], [ map {
     my $file = $_;
