@@ -441,33 +441,65 @@ open_record(const gh_redis_t *r, gh_str_t sealed, gh_str_t key,
 
 #if HIREDIS_MAJOR < 1
 
-/* Version 0.14 takes the word of a reply for how long an array is. */
+/* Version 0.14 takes the word of a reply for how long an array is. What it
+ * creates otherwise stands beside the reader. */
 
-static void *(*create_array)(const redisReadTask *, int);
+static const redisReplyObjectFunctions *
+functions_of(const redisReadTask *task)
+{
+    return task->privdata;
+}
 
 
 static void *
-create_bounded_array(const redisReadTask *task, int elements)
+create_string(const redisReadTask *task, char *text, size_t len)
+{
+    return functions_of(task)->createString(task, text, len);
+}
+
+
+static void *
+create_array(const redisReadTask *task, int elements)
 {
     if (elements > GH_REDIS_ELEMENTS_MAX) {
         return NULL;
     }
 
-    return create_array(task, elements);
+    return functions_of(task)->createArray(task, elements);
+}
+
+
+static void *
+create_integer(const redisReadTask *task, long long value)
+{
+    return functions_of(task)->createInteger(task, value);
+}
+
+
+static void *
+create_nil(const redisReadTask *task)
+{
+    return functions_of(task)->createNil(task);
 }
 
 
 redisReader *
 gh_redis_reader_create(void)
 {
-    static redisReplyObjectFunctions functions;
+    static const redisReplyObjectFunctions bounded = {
+        .createString = create_string,
+        .createArray = create_array,
+        .createInteger = create_integer,
+        .createNil = create_nil,
+        .freeObject = freeReplyObject,
+    };
+
     redisReader *reader = redisReaderCreate();
 
     if (reader != NULL) {
-        functions = *reader->fn;
-        create_array = functions.createArray;
-        functions.createArray = create_bounded_array;
-        reader->fn = &functions;
+        reader->privdata = reader->fn;
+        /* it is never written */
+        reader->fn = (redisReplyObjectFunctions *) (uintptr_t) &bounded;
     }
 
     return reader;

@@ -181,14 +181,46 @@ an_error_within_is_told_by_its_word(void **state)
 static void
 an_array_without_end_is_no_reply(void **state)
 {
-    redisReader *reader = gh_redis_reader_create();
-    const char *bytes = "*2000000\r\n";
-    void *reply = NULL;
+    static const char *endless[] = { "*2000000\r\n",
+                                     "*2\r\n:1\r\n*2000000\r\n" };
 
     (void) state;
 
-    assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
-    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_ERR);
+    for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
+        redisReader *reader = gh_redis_reader_create();
+        void *reply = NULL;
+
+        assert_int_equal(
+            redisReaderFeed(reader, endless[i], strlen(endless[i])), REDIS_OK);
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_ERR);
+        redisReaderFree(reader);
+    }
+}
+
+
+static void
+an_array_holds_whatever_redis_says(void **state)
+{
+    static const int types[] = { REDIS_REPLY_STRING, REDIS_REPLY_INTEGER,
+                                 REDIS_REPLY_NIL,    REDIS_REPLY_STATUS,
+                                 REDIS_REPLY_ERROR,  REDIS_REPLY_ARRAY };
+    const char *bytes = "*6\r\n$1\r\na\r\n:7\r\n$-1\r\n+OK\r\n-ERR no\r\n"
+                        "*1\r\n:8\r\n";
+    redisReader *reader = gh_redis_reader_create();
+    redisReply *reply = reply_of(reader, bytes, strlen(bytes));
+
+    (void) state;
+
+    assert_non_null(reply);
+    assert_int_equal(reply->elements, 6);
+
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(reply->element[i]->type, types[i]);
+    }
+
+    assert_int_equal(reply->element[1]->integer, 7);
+    assert_int_equal(reply->element[5]->element[0]->integer, 8);
+    freeReplyObject(reply);
     redisReaderFree(reader);
 }
 
@@ -219,6 +251,7 @@ main(void)
         cmocka_unit_test(no_error_counts_as_done),
         cmocka_unit_test(an_error_within_is_told_by_its_word),
         cmocka_unit_test(an_array_without_end_is_no_reply),
+        cmocka_unit_test(an_array_holds_whatever_redis_says),
         cmocka_unit_test(a_name_is_hashed_within_its_kind),
     };
 
