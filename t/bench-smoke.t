@@ -34,7 +34,7 @@ my $screen = `t/bench/bench 2>&1`;
 is($?, 0, 'the bench runs') or diag $screen;
 my $text = do { local (@ARGV, $/) = ("$page"); <> };
 my @tables = $screen =~ /((?:^\|.*\n)+)/mg;
-is(scalar @tables, 7, 'there are seven tables');
+is(scalar @tables, 9, 'there are nine tables');
 is(scalar(grep { index($text, $_) < 0 } @tables), 0, 'all are in the page');
 
 # And each path has a row with numbers, or says why not
@@ -55,6 +55,7 @@ is(scalar(grep { !/(?:holds|missed by [\d.]+|not measured) *\|$/ }
 like($goals, qr/^\| \Q$_\E\b.*(?:holds|missed by)/m, "$_: has a number")
     for 'API key + plan limit', 'repeated JWT, RS256', 'new JWT, ES256',
         'session in memory', 'signature, 64 KB body',
+        'plan limit shared through Redis',
         'large set, the same request', 'p99 while a provider hangs';
 
 # And the page names the machine, but not this one

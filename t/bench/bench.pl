@@ -17,6 +17,7 @@ use Gatehouse::Bench::Paths qw(paths);
 use Gatehouse::Bench::Report qw(report);
 use Gatehouse::Bench::Rounds qw(check_answers measure_rounds);
 use Gatehouse::Bench::Scale qw(measure_scale count_scale);
+use Gatehouse::Bench::Shared qw(measure_stopped);
 use Gatehouse::Bench::Site;
 
 my $quick   = $ENV{QUICK}        || 0;
@@ -55,6 +56,10 @@ if ($site->{servers}{gate} && !$ENV{ONLY}) {
     progress('a provider that hangs');
     $result{held} = measure_held($site, $rounds, $seconds);
 }
+if ($site->{servers}{shared} && !$ENV{ONLY}) {
+    progress('a Redis that does not answer');
+    $result{stopped} = measure_stopped($site, $rounds, $seconds);
+}
 $site->stop(servers(@here));
 
 my $scale = on('SCALE')
@@ -65,7 +70,7 @@ if (on('CALLGRIND')) {
     count_scale($site, $scale, \&progress) if $scale;
 }
 $result{scale} = $scale || undef;
-$site->stop('back');
+$site->stop('back', 'redis');
 
 $result{took} = time - $result{at};
 $result{goals} = [ verdicts(\%result) ];
@@ -109,12 +114,14 @@ sub count_all {
         progress("instructions: $name");
         my $server = $site->server($name, callgrind($site));
         $site->wait_until_ready('GATE_STATUS', 120) if $name eq 'gate';
+        $site->wait_until_ready('SHARED_STATUS', 120) if $name eq 'shared';
         for my $path (grep { $_->{server} eq $name } @count) {
             my %sends = $site->sends($path);
             my $request = join ' ', $path->{target},
                                     @{ $sends{headers} || [] };
             $count{ $path->{name} } = count_instructions(
-                $site, $server, $site->port($path->{port}), $request);
+                $site, $server, $site->port($path->{port}),
+                $sends{once} ? @{ $sends{once} } : $request);
         }
         $server->stop;
     }

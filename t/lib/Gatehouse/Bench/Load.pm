@@ -32,6 +32,8 @@ sub load {
     ($got{requests}) = $text =~ /(\d+) requests in/;
     ($got{rate})     = $text =~ m{Requests/sec:\s*([\d.]+)};
     my ($late, $unit) = $text =~ /^\s*99%\s+([\d.]+)(us|ms|s)/m;
+    my ($half, $its) = $text =~ /^\s*50%\s+([\d.]+)(us|ms|s)/m;
+    $got{p50_us} = $half * $US{$its} if defined $half;
     $got{p99_us} = $late * $US{$unit} if defined $late;
 
     my ($refused) = $text =~ /Non-2xx or 3xx responses: (\d+)/;

@@ -12,6 +12,7 @@ our @EXPORT_OK = qw(paths);
 # name, server, port, target, what is sent, the answer's status, in words
 #
 # sent: none, key (declared), issued, slow (no allowance left), unknown,
+#       key-each (with a limit that nobody has asked for before),
 #       RS256, ES256 (one token), RS256s, ES256s (thousands, each new to the
 #       cache), session (a person's cookie), signed-1k, signed-64k (POST
 #       with a body of that size, each with a signature of its own)
@@ -32,6 +33,10 @@ my @PATHS = (
     [ qw(key gate GATE /key key 200), 'the same, with the log line' ],
     [ qw(key-issued gate GATE /key issued 200),
       'a key issued by the tool' ],
+    [ qw(key-redis shared SHARED /key key 200),
+      'key and log line, the plan shared through Redis' ],
+    [ qw(key-redis-each shared SHARED /each key-each 200),
+      'the same, each request asks Redis' ],
     [ qw(router gate GATE /router/v2/x key 200),
       'service with versions, green and blue' ],
     [ qw(jwt-rs gate GATE /jwt-rs RS256 200), 'JWT RS256, repeated' ],

@@ -23,10 +23,12 @@ sub report {
         scale  => scalar scale($result),
         set    => scalar set($result),
         held   => scalar held($result),
+        shared => scalar shared($result),
+        stopped => scalar stopped($result),
         goals  => goals($result),
     );
     my $screen = join "\n", map { $table{$_} // () }
-                 qw(paths verify memory scale set held goals);
+                 qw(paths verify shared memory scale set held stopped goals);
 
     return ("\n$screen", page($result, \%table));
 }
@@ -183,6 +185,43 @@ sub held {
         [ 'before and after', spread('%.0f', @{ $held->{before} }) ],
         [ "while a provider hangs ($held->{calls} calls held)",
           spread('%.0f', @{ $held->{during} }) ]);
+}
+
+
+sub shared {
+    my ($result) = @_;
+    my @rows = grep { $result->{got}{ $_->[1] } }
+        ([ 'counted by the node alone', 'key' ],
+         [ 'leased from Redis', 'key-redis' ],
+         [ 'Redis asked each time', 'key-redis-each' ]);
+    return if @rows < 3;
+
+    return table([ 'API key, limit, log line', 'CPU us', 'instructions',
+                   'round trips a request', 'CPU us of Redis' ], map {
+        my ($what, $name) = @$_;
+        my $got = $result->{got}{$name};
+        [ $what, micro(median(@{ $got->{cpu_us} })),
+          kilo(instructions($result, $name)),
+          map { $got->{ $_->[0] }
+                ? sprintf $_->[1], median(@{ $got->{ $_->[0] } }) : '0' }
+              [ trips => '%.4f' ], [ redis_us => '%.2f' ] ]
+    } @rows);
+}
+
+
+sub stopped {
+    my ($result) = @_;
+    my $got = $result->{stopped} or return;
+
+    return table([ 'Redis is stopped', 'with a limit: p50 us', 'p99 us',
+                   'decided alone', 'without: p50 us', 'p99 us' ], map {
+        my $when = $_;
+        my ($with, $without) = map {
+            my $of = $got->{$_}{$when};
+            [ map { spread('%.0f', @{ $of->{$_} }) } qw(p50_us p99_us) ]
+        } qw(key free);
+        [ $when, @$with, $got->{alone}{$when}, @$without ]
+    } qw(before during after));
 }
 
 

@@ -25,8 +25,8 @@ sub check_answers {
         my %sends = $site->sends($path);
         my ($header) = @{ $sends{headers} || [] };
         my @request = $path->{target} . (defined $header ? " $header" : '');
-        @request = first_line($sends{args}[0]) if $sends{script};
-        @request = @{ $sends{once} } if $sends{once};
+        @request = $sends{once}   ? @{ $sends{once} }
+                 : $sends{script} ? first_line($sends{args}[0]) : @request;
 
         # the last of them: an allowance of one is used up by then
         my @got = Gatehouse::Bench::Http::ask($site->port($path->{port}), 3,
@@ -78,6 +78,10 @@ sub measure_once {
     push @{ $sends{args} = [ @{ $sends{args} } ] }, $$turn // 0
         if $sends{script} && !$sends{once};
 
+    my $redis = $path->{server} eq 'shared' && !$path->{stopped}
+                && $site->{servers}{redis};
+    my $asked = $redis && $site->redis_calls;
+    my $redis_s = $redis && $redis->cpu_s;
     my $before = $server->cpu_s;
     my $load = load(core => $site->{other}, clients => $CLIENTS,
                     seconds => $seconds, refused => $path->{status} >= 400,
@@ -87,7 +91,11 @@ sub measure_once {
     $$turn += $load->{requests};
 
     $site->empty_logs;
-    return { rate => $load->{rate}, p99_us => $load->{p99_us},
+    my %redis = !$redis || $more{process} ? ()
+        : (redis_us => ($redis->cpu_s - $redis_s) * 1e6 / $load->{requests},
+           trips => ($site->redis_calls - $asked) / $load->{requests});
+    return { %redis, rate => $load->{rate}, p99_us => $load->{p99_us},
+             p50_us => $load->{p50_us},
              cpu_us => $spent * 1e6 / $load->{requests} };
 }
 

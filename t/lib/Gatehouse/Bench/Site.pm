@@ -35,7 +35,7 @@ sub new {
     chmod 0755, $self->{dir};
     mkdir "$self->{dir}/$_" for qw(tmp policies);
     $self->{user} = getpwnam 'www-data' ? 'www-data' : 'nobody';
-    $self->state_directory('state');
+    $self->state_directory($_) for qw(state shared-state);
     return $self;
 }
 
@@ -77,7 +77,7 @@ sub configure {
                 ROOT => Cwd::getcwd(), ISSUER => $ISSUER,
                 AUDIENCE => $AUDIENCE, PROVIDER => $PROVIDER,
                 USER => $> == 0 ? "user $self->{user};" : '',
-                PROCESSES => '', %more);
+                TIMEOUT => '100ms', PROCESSES => '', %more);
 
     open my $in, '<', "$CONF/$template.in" or die "$template: $!\n";
     my $text = do { local $/; <$in> };
@@ -88,12 +88,13 @@ sub configure {
 
 
 # From now on each nginx is one process, and of this user: callgrind can not
-# be talked to in a worker that has become somebody else.
+# be talked to in a worker that has become somebody else. It is slow.
 sub one_process {
     my ($self) = @_;
 
     $self->configure('main.conf', undef, PROCESSES => 'master_process off;',
                      USER => $> == 0 ? 'user root;' : '');
+    $self->configure('shared.conf', undef, TIMEOUT => '30s');
     return if $> != 0;
     for my $path (map { ($_, glob "$_/*") } glob "$self->{dir}/*state") {
         chown 0, 0, $path;
@@ -114,7 +115,9 @@ sub prepare {
     $self->file('keys.map', "$self->{key}{key} consumer:bench;\n");
     $self->file('haproxy.map', "$self->{key}{key} consumer:bench\n");
     $self->configure($_) for qw(main.conf http.conf back.conf bare.conf
-                                nginx.conf gate.conf haproxy.cfg);
+                                nginx.conf gate.conf shared.conf haproxy.cfg);
+    $self->file('redis.conf', join "\n", 'bind 127.0.0.1', 'save ""',
+                'port ' . $self->port('REDIS'), "dir $self->{dir}/tmp", '');
     return $self;
 }
 
@@ -221,10 +224,20 @@ sub sends {
         return (script => 't/bench/in-turn.lua',
                 args => ["$self->{dir}/$file"]);
     }
+    return $self->sends_each($path) if $sent eq 'key-each';
     return (headers => ["Cookie: $self->{cookie}"]) if $sent eq 'session';
     return (headers => [ $self->{token}{$sent}
                          ? "Authorization: Bearer $self->{token}{$sent}"
                          : "X-API-Key: $self->{key}{$sent}" ]);
+}
+
+
+sub sends_each {
+    my ($self, $path) = @_;
+    my $header = "X-API-Key: $self->{key}{key}";
+    my $n = $self->{quick} ? 600 : 2400;
+    return (headers => [$header], script => 't/bench/each.lua',
+            once => [ map { "$path->{target}?k=$_ $header" } 1 .. $n ]);
 }
 
 
@@ -266,8 +279,10 @@ sub server {
         ? ('haproxy', '-db', '-f', "$dir/$conf")
         : ($self->{nginx}, '-p', "$dir/", '-c', "$dir/$conf");
 
+    @command = ('redis-server', "$dir/redis.conf") if $name eq 'redis';
+
     return Gatehouse::Bench::Process->start(
-        core => $name eq 'back' ? $self->{other} : $self->{worker},
+        core => $name =~ /^(?:back|redis)$/ ? $self->{other} : $self->{worker},
         command => [ @wrapped, @command ], log => "$dir/$name.out",
         out => "$dir/$name.stdout",
         port => $self->port({ haproxy => 'HAPROXY_KEY' }->{$name} // uc $name),
@@ -278,7 +293,11 @@ sub server {
 sub start {
     my ($self, @names) = @_;
 
+    unshift @names, 'redis'
+        if !$self->{servers}{redis} && grep { $_ eq 'shared' } @names;
     $self->{servers}{$_} = $self->server($_) for @names;
+    $self->wait_until_ready('SHARED_STATUS')
+        if grep { $_ eq 'shared' } @names;
     if (grep { $_ eq 'gate' } @names) {
         $self->wait_until_ready('GATE_STATUS');
         # signatures of the second of its start may have been used before it
@@ -307,6 +326,19 @@ sub wait_until_ready {
 }
 
 
+# How often Redis has run a script.
+sub redis_calls {
+    my ($self) = @_;
+    my $socket = Gatehouse::Bench::Http::connect_to($self->port('REDIS'))
+        or return 0;
+    syswrite $socket, "INFO commandstats\r\nQUIT\r\n";
+    my $text = do { local $/; <$socket> } // '';
+    my $sum = 0;
+    $sum += $1 while $text =~ /^cmdstat_eval(?:sha)?:calls=(\d+)/mg;
+    return $sum;
+}
+
+
 # A key of the tool's own making, for the running gateway.
 sub issue_key {
     my ($self) = @_;
@@ -322,7 +354,8 @@ sub issue_key {
 # A log that is off would make its path look cheap.
 sub check_logs {
     my ($self) = @_;
-    my %log = (gate => 'gate.log', nginx => 'nginx.log',
+    my %log = (gate => 'gate.log', shared => 'shared.log',
+               redis => 'redis.stdout', nginx => 'nginx.log',
                haproxy => 'haproxy.stdout');
 
     for my $name (grep { $log{$_} } sort keys %{ $self->{servers} }) {
@@ -337,7 +370,7 @@ sub check_logs {
 sub empty_logs {
     my ($self) = @_;
     truncate $_, 0 for grep { -s } map { "$self->{dir}/$_" }
-                       qw(gate.log nginx.log haproxy.stdout);
+                       qw(gate.log shared.log nginx.log haproxy.stdout);
     return;
 }
 

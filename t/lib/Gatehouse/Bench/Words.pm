@@ -22,7 +22,8 @@ sub page {
         . " things (load $result->{load}):\nonly the instructions mean much.**";
     my $minutes = sprintf '%.0f', $result->{took} / 60;
 
-    return <<"END" . scale($table) . held($table) . reading();
+    return <<"END" . scale($table) . held($table) . stopped($table)
+         . reading();
 # Benchmark
 
 Written by `make bench` on $date ($result->{rounds} rounds of $result->{seconds} s per path, $minutes minutes
@@ -55,6 +56,12 @@ $table->{verify}
 A worker remembers 4,096 tokens; 6,000 are sent in turn, so that each is new to it.
 OpenSSL's verify is what `openssl speed` says in the same run. What is added holds all that
 a request costs beside bare: limit, headers and log line, too.
+
+### Limits through Redis
+
+@{[ $table->{shared} // "" ]}
+Redis runs on the core of load and service. "Asked each time" sends each request under a limit
+that nobody has asked for before: a round trip each, as limits that are kept in Redis alone have.
 
 ### Memory of a worker
 
@@ -93,6 +100,21 @@ $table->{held}
 The provider takes connections and never answers, while up to twenty tokens a second ask for
 its keys. The goal holds if the median is not above the upper fence of what there was without
 (the upper quartile, and one and a half times the span of the quartiles).
+END
+}
+
+
+sub stopped {
+    my ($table) = @_;
+    return '' if !$table->{stopped};
+    return <<"END";
+
+## A Redis that does not answer
+
+$table->{stopped}
+Redis is stopped by SIGSTOP. A request under a limit waits at most half of `timeout` (here the
+default of 100 ms), then the node counts by its own share, and soon without waiting; "decided
+alone" counts these decisions.
 END
 }
 
