@@ -130,11 +130,11 @@ MODULE   := ngx_http_gatehouse_module.so
 # So is the sanitizer of undefined behaviour: nginx's own sources store numbers
 # at odd addresses and hand NULL to memcpy, harmlessly and often.
 MODULE_CFLAGS = -std=gnu11 $(GH_WARN) -Wno-unused-parameter $(GH_WERROR) \
-           $(GH_SAN)
+           $(GH_VISIBILITY) $(GH_LTO) $(GH_SAN)
 CC_OPT   = $(strip $(GH_OPT) $(GH_HARD) $(GH_SAN_NGINX) $(GH_LIB_CFLAGS) \
            -Wno-error $(if $(GH_SAN),-DNGX_DEBUG_PALLOC=1) $(GH_USER_CFLAGS))
 # nginx's configure finds ASan's own crypt_r, which calls the one of libcrypt
-LD_OPT   = $(strip $(GH_SAN) $(GH_HARD_LD) $(GH_USER_LDFLAGS) \
+LD_OPT   = $(strip $(GH_LTO) $(GH_SAN) $(GH_HARD_LD) $(GH_USER_LDFLAGS) \
            $(if $(GH_SAN),-lcrypt))
 
 NGX_FLAGS_TREE = --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf \

@@ -44,6 +44,16 @@ is((stat "$to/var/lib/gatehouse")[2] & 07777, 0700,
 like($said, qr{/var/lib/gatehouse must belong to the user},
      'whose it must become is said, where it cannot be done');
 
+SKIP: {
+    skip 'this compiler hides no names', 1
+        if Gatehouse::Test::mk('GH_VISIBILITY') eq '';
+    my ($status, $out) = Gatehouse::Test::run(
+        'nm', '-D', '--defined-only', "$to$modules/ngx_http_gatehouse_module.so");
+    is_deeply([ map { (split)[2] } split /\n/, $out ],
+              [ qw(ngx_module_names ngx_module_order ngx_modules) ],
+              'the module shows nginx what it asks for, and no other name');
+}
+
 # ---- the sample set -------------------------------------------------------------
 
 SKIP: {
