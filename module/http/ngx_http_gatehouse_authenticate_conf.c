@@ -12,8 +12,6 @@ static char *ngx_http_gatehouse_add_method(
 static char *ngx_http_gatehouse_add_oidc(
     ngx_conf_t *cf, ngx_http_gatehouse_authenticate_t *auth, ngx_str_t *name,
     ngx_str_t *word);
-static ngx_http_gatehouse_issuer_t *ngx_http_gatehouse_find_issuer(
-    ngx_conf_t *cf, ngx_str_t *name);
 static char *ngx_http_gatehouse_no_issuer(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_uint_t ngx_http_gatehouse_key_header_ok(ngx_str_t *name);
 static ngx_uint_t ngx_http_gatehouse_token_name(ngx_str_t *name);
@@ -86,7 +84,7 @@ ngx_http_gatehouse_set_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 
         if (ngx_http_gatehouse_option(&value[i], "token", &name)) {
 
-            issuer = ngx_http_gatehouse_find_issuer(cf, &name);
+            issuer = ngx_http_gatehouse_issuer_find(gmcf, &name);
             if (issuer == NULL) {
                 return ngx_http_gatehouse_no_issuer(cf, &name);
             }
@@ -178,28 +176,6 @@ ngx_http_gatehouse_add_oidc(ngx_conf_t *cf,
     }
 
     return ngx_http_gatehouse_add_method(cf, auth, GH_METHOD_OIDC, word);
-}
-
-
-static ngx_http_gatehouse_issuer_t *
-ngx_http_gatehouse_find_issuer(ngx_conf_t *cf, ngx_str_t *name)
-{
-    ngx_uint_t i;
-    ngx_http_gatehouse_issuer_t **issuer;
-    ngx_http_gatehouse_main_conf_t *gmcf;
-
-    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gatehouse_module);
-    issuer = gmcf->issuers.elts;
-
-    for (i = 0; i < gmcf->issuers.nelts; i++) {
-        if (issuer[i]->name.len == name->len
-            && ngx_memcmp(issuer[i]->name.data, name->data, name->len) == 0)
-        {
-            return issuer[i];
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_gatehouse_conf.h"
+#include "ngx_gatehouse_block.h"
 
 
 static char *ngx_http_gatehouse_issuer_member(ngx_conf_t *cf,
@@ -57,8 +58,7 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_gatehouse_main_conf_t *gmcf = conf;
 
     char *rv;
-    ngx_str_t *value, *name, word;
-    ngx_conf_t save;
+    ngx_str_t *value, *name;
     ngx_http_gatehouse_issuer_t *issuer, **slot;
 
     value = cf->args->elts;
@@ -92,18 +92,8 @@ ngx_http_gatehouse_set_token_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_gatehouse_issuer_defaults(cf, issuer, &value[1]);
     issuer->keys.index = gmcf->issuers.nelts - 1;
 
-    word = value[0];
-    save = *cf;
-    cf->handler = ngx_http_gatehouse_issuer_member;
-    cf->handler_conf = (char *) issuer;
-
-    rv = ngx_conf_parse(cf, NULL);
-
-    *cf = save;
-
-    /* messages name the directive, not the last member */
-    value = cf->args->elts;
-    value[0] = word;
+    rv = ngx_gatehouse_block_parse(cf, ngx_http_gatehouse_issuer_member,
+                                   issuer);
 
     if (rv != NGX_CONF_OK) {
         return rv;

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_gatehouse_oidc_conf.h"
+#include "ngx_gatehouse_block.h"
 
 
 typedef char *(*ngx_http_gatehouse_oidc_pt)(ngx_conf_t *cf,
@@ -89,8 +90,7 @@ ngx_http_gatehouse_set_oidc_provider(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_gatehouse_main_conf_t *gmcf = conf;
 
     char *rv;
-    ngx_str_t *value, word;
-    ngx_conf_t save;
+    ngx_str_t *value;
     ngx_http_gatehouse_oidc_t *oidc, **slot;
 
     value = cf->args->elts;
@@ -128,18 +128,7 @@ ngx_http_gatehouse_set_oidc_provider(ngx_conf_t *cf, ngx_command_t *cmd,
     oidc->times.absolute_s = 8 * 3600;
     ngx_http_gatehouse_issuer_defaults(cf, &oidc->issuer, &value[1]);
 
-    word = value[0];
-    save = *cf;
-    cf->handler = ngx_http_gatehouse_oidc_member;
-    cf->handler_conf = (char *) oidc;
-
-    rv = ngx_conf_parse(cf, NULL);
-
-    *cf = save;
-
-    /* messages name the directive, not the last member */
-    value = cf->args->elts;
-    value[0] = word;
+    rv = ngx_gatehouse_block_parse(cf, ngx_http_gatehouse_oidc_member, oidc);
 
     if (rv == NGX_CONF_OK) {
         rv = ngx_http_gatehouse_oidc_finish(cf, oidc);

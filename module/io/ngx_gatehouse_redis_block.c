@@ -4,6 +4,7 @@
  */
 
 #include "ngx_gatehouse_redis_inside.h"
+#include "ngx_gatehouse_block.h"
 
 
 #define REDIS_FILE_MAX 4096
@@ -26,8 +27,7 @@ char *
 ngx_gatehouse_redis_block(ngx_conf_t *cf, ngx_array_t *blocks)
 {
     char *rv;
-    ngx_str_t *value, word, spec;
-    ngx_conf_t save;
+    ngx_str_t *value, spec;
     ngx_gatehouse_redis_conf_t *rc, *other, **slot;
 
     value = cf->args->elts;
@@ -51,18 +51,7 @@ ngx_gatehouse_redis_block(ngx_conf_t *cf, ngx_array_t *blocks)
 
     rc->name = value[1];
 
-    word = value[0];
-    save = *cf;
-    cf->handler = redis_member;
-    cf->handler_conf = (char *) rc;
-
-    rv = ngx_conf_parse(cf, NULL);
-
-    *cf = save;
-
-    /* messages name the directive, not the last member */
-    value = cf->args->elts;
-    value[0] = word;
+    rv = ngx_gatehouse_block_parse(cf, redis_member, rc);
 
     if (rv != NGX_CONF_OK) {
         return rv;
