@@ -51,6 +51,13 @@ EOH
         gatehouse_assertion     off;
         proxy_pass              http://echo;
     }
+    location /own {
+        gatehouse_authenticate  api_key;
+        gatehouse_assertion     key=file:$ec issuer=https://gw.test
+                                audience=orders;
+        proxy_set_header        X-Principal-Assertion "none";
+        proxy_pass              http://echo;
+    }
     location /behind {
         gatehouse_authenticate  token=gateway;
         proxy_pass              http://echo;
@@ -93,6 +100,11 @@ is(asserted('/', headers => [ 'X-Principal-Assertion' => $text ]), undef,
 is(asserted('/ec/off', key => $acme,
             headers => [ x_principal_assertion => 'x.y.z' ]), undef,
    'in no spelling');
+
+# But the operator's own proxy_set_header takes the place of ours
+is(join('|', $t->get('/own', key => $acme)->received
+               ->headers('X-Principal-Assertion')), 'none',
+   'a proxy_set_header of that name is what the service gets, once');
 
 # And it is signed for each principal
 my %sub = map { $_->[0] => (said(asserted('/', key => $_->[1])))[1]{sub} }

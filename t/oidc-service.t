@@ -13,7 +13,10 @@ my ($t, $op) = ($so->t, $so->op);
 my $es = Gatehouse::Test->token_key(alg => 'ES256', kid => 'es');
 $t->file('jwks.json', Gatehouse::Test::Token::jwks($es));
 
-$so->start(http => <<'EOH', locations => <<'EOL');
+my $trace = '00-' . '1' x 32 . '-' . '2' x 16 . '-01';
+$so->start(http => <<"EOH" . <<'EOH', locations => <<'EOL');
+    map "" \$our_trace { default $trace; }
+EOH
     gatehouse_token_issuer partners {
         issuer     https://partners.test;
         audience   https://api.test;
@@ -63,6 +66,14 @@ EOH
     }
     location @moved {
         gatehouse_authenticate  optional token=partners;
+        proxy_pass              http://echo;
+    }
+    location /own {
+        gatehouse_authenticate  oidc=staff;
+        gatehouse_forward       access_token;
+        proxy_set_header        Authorization "Basic b3VyczpvdXJz";
+        proxy_set_header        traceparent   $our_trace;
+        proxy_set_header        X-Principal   "";
         proxy_pass              http://echo;
     }
     location /claims {
@@ -119,6 +130,17 @@ is(sent('/moves'), '', 'after an internal redirect it is gone');
 my $moved = $alice->ask(GET => $so->at . '/moves',
                         headers => [ Accept => 'text/plain' ]);
 is($moved->status, 200, 'and was not taken for one that a caller sent');
+
+# And a proxy_set_header of the operator's has the last word, as with any
+# other header: his value instead of ours, once
+my $own = $alice->ask(GET => $so->at . '/own',
+                      headers => [ Accept => 'text/plain' ])->received;
+is(join(' / ', $own->headers('Authorization')), 'Basic b3VyczpvdXJz',
+   'proxy_set_header Authorization takes the place of the token');
+is(join(' / ', $own->headers('traceparent')), $trace,
+   'proxy_set_header traceparent takes the place of ours');
+is(join(' / ', $own->headers('X-Principal')), '',
+   'an empty proxy_set_header sends no such header');
 
 # And a caller that came by a token of its own keeps that
 my $theirs = $es->sign({ iss => 'https://partners.test', sub => 'p1',

@@ -37,6 +37,7 @@
 #define NGX_HTTP_GATEHOUSE_VALUE_MAX 8192
 #define NGX_HTTP_GATEHOUSE_SOURCE_LEN 16
 #define NGX_HTTP_GATEHOUSE_ISSUERS_MAX 8 /* on one line */
+#define NGX_HTTP_GATEHOUSE_STICKY_NAME "__Host-gh-sticky"
 
 
 typedef struct ngx_http_gatehouse_oidc_s ngx_http_gatehouse_oidc_t;
@@ -167,6 +168,7 @@ typedef struct {
     ngx_array_t key_sources;           /* keys_source_t * */
     gh_header_set_t *principal_names;  /* union of them all */
     ngx_array_t *default_headers;      /* header_t */
+    ngx_http_gatehouse_header_t trace_header, token_header, assertion_header;
     ngx_http_upstream_srv_conf_t *router;
     ngx_http_upstream_main_conf_t *umcf;
     ngx_http_gatehouse_signature_conf_t *signature; /* the defaults */

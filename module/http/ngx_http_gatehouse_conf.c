@@ -50,7 +50,7 @@ ngx_http_gatehouse_create_main_conf(ngx_conf_t *cf)
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
 
-    if (cln == NULL
+    if (cln == NULL || ngx_http_gatehouse_headers_own(cf->pool, gmcf) != NGX_OK
         || gh_header_set_create(gh_alloc_libc(), &gmcf->principal_names)
                != GH_OK)
     {

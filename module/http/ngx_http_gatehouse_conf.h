@@ -17,6 +17,8 @@ ngx_int_t ngx_http_gatehouse_header_add(ngx_conf_t *cf, ngx_str_t *name,
 ngx_int_t ngx_http_gatehouse_header_name_ok(ngx_str_t *name);
 ngx_int_t ngx_http_gatehouse_header_make(ngx_pool_t *pool, ngx_str_t *name,
                                          ngx_http_gatehouse_header_t *header);
+ngx_int_t ngx_http_gatehouse_headers_own(ngx_pool_t *pool,
+                                         ngx_http_gatehouse_main_conf_t *gmcf);
 char *ngx_http_gatehouse_rules_take(ngx_conf_t *cf,
                                     gh_rules_builder_t *builder,
                                     gh_str_t *out);

@@ -56,31 +56,6 @@ static size_t ngx_http_gatehouse_without_argument(ngx_str_t *args,
                                                   u_char *out);
 
 
-static ngx_http_gatehouse_header_t ngx_http_gatehouse_trace_header = {
-    ngx_string("traceparent"),
-    (u_char *) "traceparent",
-    1,
-    GH_PART_COUNT,
-    { NULL, 0 }
-};
-
-static ngx_http_gatehouse_header_t ngx_http_gatehouse_assertion_header = {
-    ngx_string("X-Principal-Assertion"),
-    (u_char *) "x-principal-assertion",
-    1,
-    GH_PART_COUNT,
-    { NULL, 0 }
-};
-
-static ngx_http_gatehouse_header_t ngx_http_gatehouse_token_header = {
-    ngx_string("Authorization"),
-    (u_char *) "authorization",
-    1,
-    GH_PART_COUNT,
-    { NULL, 0 }
-};
-
-
 ngx_int_t
 ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
 {
@@ -108,8 +83,7 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
     value.data = gr->traceparent;
     value.len = GH_TRACEPARENT_LEN;
 
-    if (ngx_http_gatehouse_forward_add(&f, &ngx_http_gatehouse_trace_header,
-                                       &value)
+    if (ngx_http_gatehouse_forward_add(&f, &gr->gmcf->trace_header, &value)
             != NGX_OK
         || ngx_http_gatehouse_forward_principal(&f) != NGX_OK
         || ngx_http_gatehouse_forward_token(&f) != NGX_OK
@@ -404,7 +378,7 @@ ngx_http_gatehouse_forward_token(ngx_http_gatehouse_forward_t *f)
     f->gr->token_forwarded = 1;
     f->gr->n_forwarded++;
 
-    return ngx_http_gatehouse_forward_add(f, &ngx_http_gatehouse_token_header,
+    return ngx_http_gatehouse_forward_add(f, &f->gr->gmcf->token_header,
                                           &value);
 }
 
@@ -427,8 +401,8 @@ ngx_http_gatehouse_forward_assertion(ngx_http_gatehouse_forward_t *f)
 
     f->gr->n_forwarded++;
 
-    return ngx_http_gatehouse_forward_add(
-        f, &ngx_http_gatehouse_assertion_header, &value);
+    return ngx_http_gatehouse_forward_add(f, &f->gr->gmcf->assertion_header,
+                                          &value);
 }
 
 

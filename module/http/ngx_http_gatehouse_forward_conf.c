@@ -224,6 +224,30 @@ ngx_http_gatehouse_header_make(ngx_pool_t *pool, ngx_str_t *name,
 }
 
 
+/* Of a name's real hash: by it nginx finds that a proxy_set_header of the
+ * same name takes the place of ours. */
+
+ngx_int_t
+ngx_http_gatehouse_headers_own(ngx_pool_t *pool,
+                               ngx_http_gatehouse_main_conf_t *gmcf)
+{
+    ngx_str_t trace = ngx_string("traceparent");
+    ngx_str_t token = ngx_string("Authorization");
+    ngx_str_t assertion = ngx_string("X-Principal-Assertion");
+
+    return (ngx_http_gatehouse_header_make(pool, &trace, &gmcf->trace_header)
+                == NGX_OK
+            && ngx_http_gatehouse_header_make(pool, &token,
+                                              &gmcf->token_header)
+                   == NGX_OK
+            && ngx_http_gatehouse_header_make(pool, &assertion,
+                                              &gmcf->assertion_header)
+                   == NGX_OK)
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_gatehouse_header_name_ok(ngx_str_t *name)
 {
