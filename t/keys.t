@@ -127,8 +127,28 @@ sub state_of {
                      exp => time + 600 }, header => { kid => 'x' . $n++ });
     });
     is($statuses, join(' ', (401) x 100), 'every one is refused');
-    is($idp->asked, 1, 'and the issuer was not asked again');
+    is($idp->asked, 2, 'the issuer was asked once more, for all of them');
+    at_once($t, 50, sub {
+        $one->sign({ iss => $idp->issuer, aud => 'api', sub => 'alice',
+                     exp => time + 600 }, header => { kid => 'x' . $n++ });
+    });
+    is($idp->asked, 2, 'and not again within the interval');
     is(ask($t, $idp, $one), 200, 'a known kid is served');
+}
+
+
+{
+    # Given a gateway that has just started, and an interval that is long
+    my $idp = Gatehouse::Test::Provider->new(keys => [ $one ]);
+    my $t = gateway($idp, issuer => 'jwks_min_interval 1h;');
+    is(ask($t, $idp, $one), 200, 'the set is there');
+
+    # When the keys move right then
+    $idp->keys($two);
+    is(ask($t, $idp, $two), 200,
+       'the first unknown kid is asked for at once');
+    $idp->keys($one, $two);
+    is(ask($t, $idp, $one), 401, 'the next one waits for the interval');
 }
 
 

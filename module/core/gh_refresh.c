@@ -32,7 +32,7 @@ bool
 gh_refresh_may_ask(const gh_refresh_t *r, const gh_refresh_rules_t *rules,
                    int64_t now_ms)
 {
-    return !r->asked || now_ms - r->asked_ms >= rules->min_interval_ms;
+    return !r->outside || now_ms - r->outside_ms >= rules->min_interval_ms;
 }
 
 
@@ -43,6 +43,15 @@ gh_refresh_begin(gh_refresh_t *r, int64_t now_ms)
     r->under_way = 1;
     r->asked_ms = now_ms;
     r->due_ms = now_ms + GH_REFRESH_RETRY_MAX_MS;
+}
+
+
+void
+gh_refresh_begin_outside(gh_refresh_t *r, int64_t now_ms)
+{
+    gh_refresh_begin(r, now_ms);
+    r->outside = 1;
+    r->outside_ms = now_ms;
 }
 
 

@@ -29,6 +29,8 @@ typedef struct {
     int64_t due_ms;     /* when to ask by ourselves */
     uint64_t under_way; /* 1: an attempt began and has not ended */
     uint64_t failures;  /* in a row */
+    uint64_t outside;   /* 1: outside_ms holds */
+    int64_t outside_ms; /* the last attempt that outsiders caused */
 } gh_refresh_t;
 
 
@@ -38,13 +40,16 @@ bool gh_refresh_is_usable(const gh_refresh_t *r,
                           const gh_refresh_rules_t *rules, int64_t now_ms);
 /* The last attempts failed. */
 bool gh_refresh_is_failing(const gh_refresh_t *r);
-/* May an outsider's request (an unknown kid) cause an attempt? */
+/* May an outsider's request (an unknown kid) cause an attempt? What was asked
+ * for by ourselves does not count: keys may move a moment after it. */
 bool gh_refresh_may_ask(const gh_refresh_t *r, const gh_refresh_rules_t *rules,
                         int64_t now_ms);
 
 /* An attempt begins; it ends with one of the two below. If neither is heard
  * of, it is due again after 30 s. */
 void gh_refresh_begin(gh_refresh_t *r, int64_t now_ms);
+/* The same, and an outsider's request has caused it. */
+void gh_refresh_begin_outside(gh_refresh_t *r, int64_t now_ms);
 /* The maker of the attempt under way is gone: due at once. Outsiders still
  * wait for their interval. */
 void gh_refresh_lapse(gh_refresh_t *r);

@@ -143,7 +143,13 @@ fetch_begin(ngx_gatehouse_keys_issuer_t *issuer,
     may = issuer->slot->id == issuer->id && fetch_may(issuer, cause, now);
 
     if (may) {
-        gh_refresh_begin(&issuer->slot->refresh, now);
+        if (cause == NGX_GATEHOUSE_KEYS_ASKED) {
+            gh_refresh_begin_outside(&issuer->slot->refresh, now);
+
+        } else {
+            gh_refresh_begin(&issuer->slot->refresh, now);
+        }
+
         issuer->slot->fetches++;
     }
 

@@ -146,15 +146,36 @@ outsiders_cause_one_attempt_per_interval_whatever_comes_of_it(void **state)
 
     (void) state;
 
-    assert_false(gh_refresh_may_ask(&r, &rules, T0));
+    gh_refresh_begin_outside(&r, T0 + 1);
+    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 2));
+    gh_refresh_succeed(&r, &rules, T0 + 1000, 0);
+    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 30000));
+    assert_true(gh_refresh_may_ask(&r, &rules, T0 + 30001));
+
+    gh_refresh_begin_outside(&r, T0 + 30001);
+    gh_refresh_fail(&r, T0 + 31000, 0);
+    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 60000));
+    assert_true(gh_refresh_may_ask(&r, &rules, T0 + 60001));
+}
+
+
+static void
+keys_that_move_right_after_our_own_attempt_may_be_asked_for(void **state)
+{
+    gh_refresh_t r = fetched_at_t0();
+
+    (void) state;
+
+    assert_true(gh_refresh_may_ask(&r, &rules, T0));
+
+    gh_refresh_begin_outside(&r, T0);
+    gh_refresh_succeed(&r, &rules, T0 + 10, 0);
+
+    /* our own next attempt gives outsiders no further one */
+    gh_refresh_begin(&r, T0 + 20000);
+    gh_refresh_fail(&r, T0 + 20000, 0);
     assert_false(gh_refresh_may_ask(&r, &rules, T0 + 29999));
     assert_true(gh_refresh_may_ask(&r, &rules, T0 + 30000));
-
-    gh_refresh_begin(&r, T0 + 30000);
-    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 30001));
-    gh_refresh_fail(&r, T0 + 31000, 0);
-    assert_false(gh_refresh_may_ask(&r, &rules, T0 + 59999));
-    assert_true(gh_refresh_may_ask(&r, &rules, T0 + 60000));
 }
 
 
@@ -178,7 +199,7 @@ an_attempt_that_is_known_to_be_lost_is_due_at_once(void **state)
 
     (void) state;
 
-    gh_refresh_begin(&r, T0);
+    gh_refresh_begin_outside(&r, T0);
     gh_refresh_lapse(&r);
     assert_true(gh_refresh_is_due(&r, T0));
     assert_false(gh_refresh_may_ask(&r, &rules, T0 + 1));
@@ -231,6 +252,8 @@ main(void)
         cmocka_unit_test(age_counts_from_when_the_answer_was_asked_for),
         cmocka_unit_test(
             outsiders_cause_one_attempt_per_interval_whatever_comes_of_it),
+        cmocka_unit_test(
+            keys_that_move_right_after_our_own_attempt_may_be_asked_for),
         cmocka_unit_test(an_attempt_whose_maker_died_is_due_again),
         cmocka_unit_test(an_attempt_that_is_known_to_be_lost_is_due_at_once),
         cmocka_unit_test(what_was_restored_has_its_age_and_is_due),
