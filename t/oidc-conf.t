@@ -136,6 +136,15 @@ for my $case (
       'has a redirect_uri outside of its cookie_domain' ],
     [ "$here cookie_domain ample.com; redirect_uri https://gw.example.com/cb;",
       'has a redirect_uri outside of its cookie_domain' ],
+    (map { [ "$here cookie_name $_;", "provider \"staff\" would call its "
+             . "cookie \"$_\", which Gatehouse uses for something else; add "
+             . '"cookie_name __Host-staff-people;"' ] }
+         qw(__Host-gh-login __Secure-gh-login __Host-gh-sticky)),
+    (map { [ "$here logout_uri $_;", 'provider "staff" has two meanings for '
+             . "the path \"$_\"; give each of its addresses one of its own" ] }
+         qw(/oidc_callback /oidc_login /oidc_logged_out)),
+    [ "$here redirect_uri https://gw.example/x; backchannel_logout_uri /x;",
+      'has two meanings for the path "/x"' ],
     [ "$here cookie_domain example.com; cookie_name __Host-a; "
       . 'redirect_uri https://gw.example.com/cb;',
       'has a cookie_name that begins with __Host-' ],
@@ -159,6 +168,15 @@ for my $case (
          'a:b', '"a b"', 'x' x 33),
     [ "gatehouse_oidc_provider a { $here }\ngatehouse_oidc_provider a { }",
       'is declared twice: a provider or token issuer of that name' ],
+    [ "gatehouse_oidc_provider a { $here cookie_name x; }\n"
+      . "gatehouse_oidc_provider b { $here cookie_name x; }",
+      'providers "a" and "b" both have the cookie_name "x"; leave it out, '
+      . 'and each has its own' ],
+    [ "gatehouse_oidc_provider a { $here cookie_name __Host-gh-b; }\n"
+      . "gatehouse_oidc_provider b { $here }",
+      'providers "a" and "b" both have the cookie_name "__Host-gh-b"' ],
+    [ "gatehouse_oidc_provider login { $here }",
+      'provider "login" would call its cookie "__Host-gh-login"' ],
     [ "gatehouse_token_issuer a { issuer https://i; audience b; }\n"
       . 'gatehouse_oidc_provider a { }', 'is declared twice' ],
     [ "gatehouse_oidc_provider a { $here }\ngatehouse_token_issuer a { }",

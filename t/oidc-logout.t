@@ -7,7 +7,17 @@ use Gatehouse::Test::SignOn;
 my $so = Gatehouse::Test::SignOn->new(
     provider => "    jwks_min_interval 1s;\n");
 my ($t, $op) = ($so->t, $so->op);
-$so->start;
+my $second = Gatehouse::Test::Misprovider->new(tls => 0, alg => 'ES256');
+$so->start(http => $so->block('second', $second), locations => <<'EOL');
+    location / {
+        gatehouse_authenticate  oidc=staff;
+        proxy_pass              http://echo;
+    }
+    location /second {
+        gatehouse_authenticate  oidc=second;
+        proxy_pass              http://echo;
+    }
+EOL
 
 my $NAME = '__Host-gh-staff';
 my $BACK = $so->at . '/oidc_backchannel_logout';
@@ -206,7 +216,45 @@ is($framed->header('X-Frame-Options'), undef,
 ok(ends(value($frank)), '2.2 rp-frontchannel-opinitlogout: in its own '
    . 'browser it does');
 
+
+
+# ---- two providers at the same addresses ----------------------------------------------------
+
+# Given people of the one that is declared later
+my @hers = map {
+    my %old = map { $_->{sid} => 1 } $second->sessions;
+    my $who = $so->login('/second');
+    { who => $who, sid => (grep { !$old{$_} } map { $_->{sid} }
+                                              $second->sessions)[0] };
+} 1 .. 3;
+sub is_out { my ($who) = @_;
+             return eval { wait_for(sub { !grep { $_ != 401 }
+                 map { $so->ask($who, '/second') } 1 .. 4 }, 2) } || 0 }
+
+# When they log out where both are served, it is their own session that ends
+$_->forget for $op, $second;
+$hers[0]{who}->visit($so->at . '/oidc_logout');
+is($second->asked('end_session') . $op->asked('end_session'), '10',
+   'a logout leads to the provider whose session it is');
+is($hers[0]{who}->cookie('__Host-gh-second'), undef, 'and takes that cookie');
+$hers[1]{who}->ask(GET => "$frame?iss=" . Gatehouse::Test::Page::encode(
+    $second->issuer) . "&sid=$hers[1]{sid}");
+ok(is_out($hers[1]{who}), 'a frame is of the provider that it names');
+is($so->ask($hers[2]{who}, '/second'), 200, 'and ends no other session');
+is($second->send_logout($BACK, iss => $op->issuer, sid => $hers[2]{sid})
+          ->status, 400, 'a logout token in the other one\'s name is refused');
+is($so->ask($hers[2]{who}, '/second'), 200, 'and ends nothing');
+is($second->send_logout($BACK, sid => $hers[2]{sid})->status, 200,
+   'one in its own name is of the provider that signed it');
+ok(is_out($hers[2]{who}), 'and ends that session');
+my $eve_too = $so->person;
+like($eve_too->visit($so->at . '/oidc_login?iss='
+         . Gatehouse::Test::Page::encode($second->issuer),
+         stop => qr/^\Q@{[ $second->issuer ]}\E/)->location // '',
+     qr/^\Q@{[ $second->issuer ]}\E/, 'a login is begun at the one it names');
+
 $so->is_same;
+$t->plant_secret(grep { length() < 4096 && !/^eyJ/ } $second->secrets);
 # (of id_tokens nginx writes the address that they are part of, at level debug)
 $t->plant_secret(grep { length() < 4096 && !/^eyJ/ } $op->secrets);
 $t->stop;

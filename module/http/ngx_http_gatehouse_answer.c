@@ -315,7 +315,7 @@ ngx_http_gatehouse_answer_cookie(ngx_http_gatehouse_request_t *gr)
     size_t len;
     ngx_str_t value;
 
-    static const char before[] = "__Host-gh-sticky=";
+    static const char before[] = NGX_HTTP_GATEHOUSE_STICKY_NAME "=";
     static const char after[] = "; Path=/; Secure; HttpOnly; SameSite=Lax";
 
     len = sizeof(before) - 1 + gr->sticky_cookie.len + sizeof(after) - 1;

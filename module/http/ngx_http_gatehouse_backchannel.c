@@ -21,6 +21,10 @@ static ngx_int_t backchannel_parse(ngx_http_gatehouse_request_t *gr,
                                    ngx_http_gatehouse_oidc_t *oidc,
                                    ngx_http_gatehouse_logout_t *lo,
                                    gh_str_t body);
+static ngx_uint_t backchannel_whose(ngx_http_gatehouse_request_t *gr,
+                                    ngx_http_gatehouse_oidc_t *found,
+                                    ngx_http_gatehouse_logout_t *lo,
+                                    const char **what);
 static ngx_int_t backchannel_verify(ngx_http_gatehouse_request_t *gr,
                                     ngx_http_gatehouse_oidc_t *oidc,
                                     ngx_http_gatehouse_logout_t *lo);
@@ -60,7 +64,7 @@ ngx_http_gatehouse_backchannel(ngx_http_gatehouse_request_t *gr,
     }
 
     while (lo->step < sizeof(steps) / sizeof(steps[0])) {
-        rc = steps[lo->step](gr, oidc, lo);
+        rc = steps[lo->step](gr, lo->oidc ? lo->oidc : oidc, lo);
 
         if (rc != NGX_DECLINED) {
             return rc;
@@ -107,7 +111,6 @@ backchannel_parse(ngx_http_gatehouse_request_t *gr,
     gh_form_t *form;
     const char *what = "its claims are malformed";
     gh_reason_t reason;
-    gh_id_token_rules_t rules;
 
     form = ngx_palloc(gr->request->pool, sizeof(gh_form_t));
     room.len = 0;
@@ -127,21 +130,57 @@ backchannel_parse(ngx_http_gatehouse_request_t *gr,
 
     lo->parsed = 1;
 
-    ngx_memzero(&rules, sizeof(gh_id_token_rules_t));
-    rules.issuer = oidc->client.issuer;
-    rules.client_id = oidc->client.client_id;
-    rules.algs = oidc->issuer.policy.algs;
-    rules.skew_s = oidc->issuer.policy.skew_s;
+    return (gh_jwt_peek(&lo->jwt, &lo->claims, &reason) == GH_OK
+            && backchannel_whose(gr, oidc, lo, &what))
+               ? NGX_DECLINED
+               : backchannel_refuse(gr, what);
+}
 
-    if (gh_jwt_peek(&lo->jwt, &lo->claims, &reason) != GH_OK
-        || gh_logout_token_check(&lo->jwt, lo->claims, &rules, ngx_time(),
-                                 &lo->token, &what)
-               != GH_OK)
-    {
-        return backchannel_refuse(gr, what);
+
+/* Its claims must be right for a provider that has this address here too;
+ * that provider's keys say then whether they are its own. */
+
+static ngx_uint_t
+backchannel_whose(ngx_http_gatehouse_request_t *gr,
+                  ngx_http_gatehouse_oidc_t *found,
+                  ngx_http_gatehouse_logout_t *lo, const char **what)
+{
+    ngx_uint_t i;
+    const char *why;
+    gh_id_token_rules_t rules;
+    ngx_http_gatehouse_oidc_t **oidc = gr->gmcf->providers.elts;
+
+    for (i = 0; i < gr->gmcf->providers.nelts; i++) {
+
+        if (oidc[i] != found
+            && (!gh_str_eq(
+                    ngx_http_gatehouse_gh(oidc[i]->backchannel_logout_uri),
+                    ngx_http_gatehouse_gh(found->backchannel_logout_uri))
+                || !ngx_http_gatehouse_endpoint_here(gr->request, oidc[i])))
+        {
+            continue;
+        }
+
+        ngx_memzero(&rules, sizeof(gh_id_token_rules_t));
+        rules.issuer = oidc[i]->client.issuer;
+        rules.client_id = oidc[i]->client.client_id;
+        rules.algs = oidc[i]->issuer.policy.algs;
+        rules.skew_s = oidc[i]->issuer.policy.skew_s;
+
+        if (gh_logout_token_check(&lo->jwt, lo->claims, &rules, ngx_time(),
+                                  &lo->token, &why)
+            == GH_OK)
+        {
+            lo->oidc = oidc[i];
+            return 1;
+        }
+
+        if (oidc[i] == found) {
+            *what = why;
+        }
     }
 
-    return NGX_DECLINED;
+    return 0;
 }
 
 

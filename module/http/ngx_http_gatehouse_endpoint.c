@@ -13,6 +13,9 @@ static ngx_http_gatehouse_oidc_t *endpoint_find(
 static ngx_uint_t endpoint_of(ngx_http_request_t *r,
                               ngx_http_gatehouse_oidc_t *oidc);
 static ngx_uint_t endpoint_is(ngx_str_t *uri, ngx_str_t *path);
+static ngx_uint_t endpoint_meant(ngx_http_request_t *r,
+                                 ngx_http_gatehouse_oidc_t *oidc,
+                                 ngx_uint_t what);
 static ngx_int_t endpoint_send(ngx_http_gatehouse_request_t *gr);
 static ngx_int_t endpoint_header(ngx_http_request_t *r, const char *name,
                                  const char *value);
@@ -67,14 +70,18 @@ ngx_http_gatehouse_endpoint(ngx_http_gatehouse_request_t *gr)
 }
 
 
+/* Of several providers that share the address, the one that the request is
+ * about; else the first. */
+
 static ngx_http_gatehouse_oidc_t *
 endpoint_find(ngx_http_gatehouse_request_t *gr, ngx_uint_t *what)
 {
-    ngx_uint_t i;
+    ngx_uint_t i, kind;
     ngx_http_request_t *r;
-    ngx_http_gatehouse_oidc_t **oidc;
+    ngx_http_gatehouse_oidc_t **oidc, *first;
 
     r = gr->request;
+    first = NULL;
 
     if (r->internal) {
         return NULL;
@@ -83,16 +90,55 @@ endpoint_find(ngx_http_gatehouse_request_t *gr, ngx_uint_t *what)
     oidc = gr->gmcf->providers.elts;
 
     for (i = 0; i < gr->gmcf->providers.nelts; i++) {
-        *what = endpoint_of(r, oidc[i]);
+        kind = endpoint_of(r, oidc[i]);
 
-        if (*what != NGX_HTTP_GATEHOUSE_ENDPOINT_NONE
-            && ngx_http_gatehouse_endpoint_here(r, oidc[i]))
+        if (kind == NGX_HTTP_GATEHOUSE_ENDPOINT_NONE
+            || (first != NULL && kind != *what)
+            || !ngx_http_gatehouse_endpoint_here(r, oidc[i]))
         {
+            continue;
+        }
+
+        *what = kind;
+
+        if (endpoint_meant(r, oidc[i], kind)) {
             return oidc[i];
+        }
+
+        if (first == NULL) {
+            first = oidc[i];
         }
     }
 
-    return NULL;
+    return first;
+}
+
+
+/* By the session that a browser has, and by the issuer that is named. A
+ * callback's state and a logout token say it themselves, later. */
+
+static ngx_uint_t
+endpoint_meant(ngx_http_request_t *r, ngx_http_gatehouse_oidc_t *oidc,
+               ngx_uint_t what)
+{
+    gh_str_t cookie;
+    ngx_str_t iss;
+
+    if ((what == NGX_HTTP_GATEHOUSE_ENDPOINT_LOGOUT
+         || what == NGX_HTTP_GATEHOUSE_ENDPOINT_FRONTCHANNEL)
+        && ngx_http_gatehouse_session_cookie(r, oidc, &cookie) != NGX_OK)
+    {
+        return 0;
+    }
+
+    if (what == NGX_HTTP_GATEHOUSE_ENDPOINT_LOGIN
+        || what == NGX_HTTP_GATEHOUSE_ENDPOINT_FRONTCHANNEL)
+    {
+        return ngx_http_gatehouse_plain_argument(r, "iss", &iss) == NGX_OK
+               && gh_str_eq(ngx_http_gatehouse_gh(iss), oidc->client.issuer);
+    }
+
+    return 1;
 }
 
 

@@ -14,6 +14,10 @@ static char *ngx_http_gatehouse_oidc_paths(ngx_conf_t *cf,
                                            ngx_http_gatehouse_oidc_t *oidc);
 static char *ngx_http_gatehouse_oidc_cookies(ngx_conf_t *cf,
                                              ngx_http_gatehouse_oidc_t *oidc);
+static char *ngx_http_gatehouse_oidc_alone(ngx_conf_t *cf,
+                                           ngx_http_gatehouse_oidc_t *oidc);
+static ngx_uint_t ngx_http_gatehouse_oidc_same(const ngx_str_t *a,
+                                               const ngx_str_t *b);
 static ngx_uint_t ngx_http_gatehouse_oidc_path_ok(ngx_str_t *path);
 
 
@@ -41,8 +45,11 @@ ngx_http_gatehouse_oidc_finish(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc)
         rv = ngx_http_gatehouse_oidc_paths(cf, oidc);
     }
 
-    return (rv == NGX_CONF_OK) ? ngx_http_gatehouse_oidc_cookies(cf, oidc)
-                               : rv;
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_http_gatehouse_oidc_cookies(cf, oidc);
+    }
+
+    return (rv == NGX_CONF_OK) ? ngx_http_gatehouse_oidc_alone(cf, oidc) : rv;
 }
 
 
@@ -243,6 +250,83 @@ ngx_http_gatehouse_oidc_cookies(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Two providers may share an address: what comes says whose it is. A cookie
+ * cannot: each login would throw out who is in at the other one. */
+
+static char *
+ngx_http_gatehouse_oidc_alone(ngx_conf_t *cf, ngx_http_gatehouse_oidc_t *oidc)
+{
+    ngx_str_t *own;
+    ngx_uint_t i, n;
+    ngx_http_gatehouse_oidc_t **other;
+    ngx_http_gatehouse_main_conf_t *gmcf;
+
+    static const ngx_str_t taken[] = {
+        ngx_string("__Host-" OIDC_LOGIN_COOKIE),
+        ngx_string("__Secure-" OIDC_LOGIN_COOKIE),
+        ngx_string(NGX_HTTP_GATEHOUSE_STICKY_NAME),
+    };
+
+    ngx_str_t *const paths[] = { &oidc->redirect_path,
+                                 &oidc->login_uri,
+                                 &oidc->logout_uri,
+                                 &oidc->logged_out_uri,
+                                 &oidc->backchannel_logout_uri,
+                                 &oidc->frontchannel_logout_uri };
+
+    own = &oidc->cookie_name;
+
+    for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (ngx_http_gatehouse_oidc_same(own, &taken[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "provider \"%V\" would call its cookie "
+                               "\"%V\", which Gatehouse uses for something "
+                               "else; add \"cookie_name __Host-%V-people;\"",
+                               &oidc->name, own, &oidc->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gatehouse_module);
+    other = gmcf->providers.elts;
+
+    for (i = 0; i < gmcf->providers.nelts; i++) {
+        if (other[i] != oidc
+            && ngx_http_gatehouse_oidc_same(own, &other[i]->cookie_name))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "providers \"%V\" and \"%V\" both have the "
+                               "cookie_name \"%V\"; leave it out, and each "
+                               "has its own",
+                               &other[i]->name, &oidc->name, own);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        for (n = 0; n < i; n++) {
+            if (ngx_http_gatehouse_oidc_same(paths[i], paths[n])) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "provider \"%V\" has two meanings for the "
+                                   "path \"%V\"; give each of its addresses "
+                                   "one of its own",
+                                   &oidc->name, paths[i]);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_gatehouse_oidc_same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }
 
 

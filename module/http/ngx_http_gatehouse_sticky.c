@@ -7,7 +7,6 @@
 
 #include <openssl/rand.h>
 
-#define NGX_HTTP_GATEHOUSE_STICKY_NAME "__Host-gh-sticky"
 #define NGX_HTTP_GATEHOUSE_STICKY_ID 22 /* base64url of 16 bytes */
 #define NGX_HTTP_GATEHOUSE_STICKY_LEN (22 + 1 + 22)
 
