@@ -110,6 +110,9 @@ ctl_setup_store(ctl_arena_t *arena, const ctl_setup_t *setup,
     out->map_bytes = 0;
     out->shared = false;
     out->redis_password = NULL;
+    out->sentinel_password = NULL;
+    out->n_sentinels = 0;
+    memset(out->sentinels, 0, sizeof(out->sentinels));
     memset(&out->redis, 0, sizeof(out->redis));
 
     read_store(arena, out);

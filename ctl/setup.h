@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "gh_redis_client.h"
+#include "gh_redis_sentinel.h"
 #include "gh_secret.h"
 
 #define CTL_STATUS_MAX 8
@@ -40,6 +41,9 @@ typedef struct {
     bool shared;          /* the store is in Redis: */
     gh_redis_place_t redis;
     const char *redis_password; /* file; NULL: none */
+    gh_redis_place_t sentinels[GH_REDIS_SENTINELS_MAX];
+    size_t n_sentinels;
+    const char *sentinel_password; /* as redis_password */
     const char *secrets[GH_SECRET_KEYS_MAX];
     size_t n_secrets;
     const char *user; /* of the workers, as nginx.conf has it; NULL: none */

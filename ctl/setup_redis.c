@@ -11,7 +11,13 @@ static const ctl_directive_t *find_block(const ctl_setup_t *setup,
 static void read_member(ctl_arena_t *arena, ctl_setup_t *setup,
                         const ctl_directive_t *d);
 static void read_address(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s);
-static void read_host(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s);
+static void read_host(ctl_arena_t *arena, gh_redis_place_t *place, gh_str_t s,
+                      const char *port);
+static bool read_sentinels(ctl_arena_t *arena, ctl_setup_t *setup,
+                           const ctl_directive_t *d);
+static void read_sentinel(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s);
+static void finish_sentinels(ctl_setup_t *setup);
+static bool take_scheme(gh_str_t *s);
 static void read_value(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t name,
                        gh_str_t value);
 
@@ -46,6 +52,8 @@ ctl_setup_redis(ctl_arena_t *arena, ctl_setup_t *setup)
             read_member(arena, setup, d);
         }
     }
+
+    finish_sentinels(setup);
 }
 
 
@@ -81,6 +89,10 @@ read_member(ctl_arena_t *arena, ctl_setup_t *setup, const ctl_directive_t *d)
     gh_redis_place_t *place = &setup->redis;
     const char *value = d->words[1];
     gh_str_t name = gh_str(d->words[0]);
+
+    if (read_sentinels(arena, setup, d)) {
+        return;
+    }
 
     if (gh_str_eq(name, GH_STR("server"))) {
         read_address(arena, setup, gh_str(value));
@@ -118,14 +130,7 @@ read_address(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s)
 {
     gh_str_t args, word, value, rest;
 
-    if (gh_str_starts(s, GH_STR("rediss://"))) {
-        setup->redis.tls = true;
-        s = (gh_str_t){ s.data + 9, s.len - 9 };
-
-    } else if (gh_str_starts(s, GH_STR("redis://"))) {
-        s = (gh_str_t){ s.data + 8, s.len - 8 };
-    }
-
+    setup->redis.tls = take_scheme(&s);
     s = gh_str_cut(s, '?', &args);
 
     while (args.data != NULL) {
@@ -145,14 +150,28 @@ read_address(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s)
         }
     }
 
-    read_host(arena, setup, s);
+    read_host(arena, &setup->redis, s, "6379");
+}
+
+
+/* Takes "redis://" or "rediss://" off; true: it is the second one. */
+
+static bool
+take_scheme(gh_str_t *s)
+{
+    bool tls = gh_str_starts(*s, GH_STR("rediss://"));
+    size_t len = tls ? 9 : gh_str_starts(*s, GH_STR("redis://")) ? 8 : 0;
+
+    *s = (gh_str_t){ s->data + len, s->len - len };
+
+    return tls;
 }
 
 
 static void
-read_host(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s)
+read_host(ctl_arena_t *arena, gh_redis_place_t *place, gh_str_t s,
+          const char *port)
 {
-    gh_redis_place_t *place = &setup->redis;
     size_t at = s.len;
 
     if (gh_str_starts(s, GH_STR("unix:"))) {
@@ -170,7 +189,7 @@ read_host(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s)
         place->port = ctl_copy(arena, (gh_str_t){ s.data + at, s.len - at });
         s.len = at - 1;
     } else {
-        place->port = "6379";
+        place->port = port;
     }
 
     place->host = ctl_copy(arena, s);
@@ -195,5 +214,73 @@ read_value(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t name,
 
     if (gh_str_eq(name, GH_STR("state"))) {
         setup->state = ctl_copy(arena, value);
+    }
+}
+
+
+static bool
+read_sentinels(ctl_arena_t *arena, ctl_setup_t *setup,
+               const ctl_directive_t *d)
+{
+    const char *value = d->words[1];
+    gh_str_t name = gh_str(d->words[0]), s = gh_str(value);
+    gh_redis_place_t *all = &setup->sentinels[0];
+
+    if (gh_str_eq(name, GH_STR("sentinel"))) {
+        read_sentinel(arena, setup, s);
+
+    } else if (gh_str_eq(name, GH_STR("primary"))) {
+        setup->redis.tls = take_scheme(&s);
+        setup->redis.primary = ctl_copy(arena, s);
+
+    } else if (gh_str_eq(name, GH_STR("sentinel_password"))
+               && strncmp(value, "file:", 5) == 0)
+    {
+        setup->sentinel_password =
+            ctl_conf_path(arena, &setup->conf, value + 5);
+
+    } else if (gh_str_eq(name, GH_STR("sentinel_username"))
+               || gh_str_eq(name, GH_STR("sentinel_ssl_name")))
+    {
+        for (size_t i = 0; i < GH_REDIS_SENTINELS_MAX; i++) {
+            if (gh_str_eq(name, GH_STR("sentinel_username"))) {
+                all[i].username = value;
+            } else {
+                all[i].ssl_name = value;
+            }
+        }
+
+    } else {
+        return false;
+    }
+
+    return true;
+}
+
+
+static void
+read_sentinel(ctl_arena_t *arena, ctl_setup_t *setup, gh_str_t s)
+{
+    gh_redis_place_t *place;
+
+    if (setup->n_sentinels == GH_REDIS_SENTINELS_MAX) {
+        return;
+    }
+
+    place = &setup->sentinels[setup->n_sentinels++];
+    place->tls = take_scheme(&s);
+    read_host(arena, place, s, "26379");
+}
+
+
+/* Whose certificates are trusted, and which one is shown, is the same. */
+
+static void
+finish_sentinels(ctl_setup_t *setup)
+{
+    for (size_t i = 0; i < setup->n_sentinels; i++) {
+        setup->sentinels[i].ca = setup->redis.ca;
+        setup->sentinels[i].certificate = setup->redis.certificate;
+        setup->sentinels[i].certificate_key = setup->redis.certificate_key;
     }
 }

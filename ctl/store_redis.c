@@ -52,23 +52,41 @@ ctl_exit_t
 ctl_store_connect(ctl_t *c, const ctl_setup_t *setup, bool first,
                   gh_redis_client_t **out)
 {
-    char why[GH_LMDB_WHY] = "no memory", password[PASSWORD_MAX];
+    char why[GH_LMDB_WHY] = "no memory";
+    char password[PASSWORD_MAX] = "", asking[PASSWORD_MAX] = "";
     gh_redis_place_t place = setup->redis;
+    gh_redis_place_t sentinels[GH_REDIS_SENTINELS_MAX];
     ctl_exit_t rc = CTL_DONE;
     gh_rc_t opened;
 
     place.first = first;
 
-    if (place.host == NULL && place.path == NULL) {
+    memcpy(sentinels, setup->sentinels, sizeof(sentinels));
+    place.sentinels = sentinels;
+    place.n_sentinels = setup->n_sentinels;
+
+    if (place.host == NULL && place.path == NULL
+        && (place.n_sentinels == 0 || place.primary == NULL))
+    {
         return ctl_fail(c, CTL_UNAVAILABLE,
-                        "Redis is where sentinels say, and this tool does "
-                        "not ask them yet: give it a nginx.conf whose "
-                        "gatehouse_redis names the primary with \"server\"");
+                        "%s does not say where Redis is: gatehouse_redis "
+                        "names no server, and no sentinel and primary",
+                        c->conf_file);
     }
 
     if (setup->redis_password != NULL) {
         rc = read_password(c, setup->redis_password, password);
         place.password = password;
+    }
+
+    if (rc == CTL_DONE && setup->sentinel_password != NULL) {
+        rc = read_password(c, setup->sentinel_password, asking);
+    }
+
+    for (size_t i = 0;
+         setup->sentinel_password != NULL && i < place.n_sentinels; i++)
+    {
+        sentinels[i].password = asking;
     }
 
     if (rc != CTL_DONE) {
@@ -77,6 +95,7 @@ ctl_store_connect(ctl_t *c, const ctl_setup_t *setup, bool first,
 
     opened = gh_redis_client_open(&place, &c->secret, out, why);
     OPENSSL_cleanse(password, sizeof(password));
+    OPENSSL_cleanse(asking, sizeof(asking));
 
     return opened == GH_OK ? CTL_DONE
                            : ctl_fail(c, CTL_UNAVAILABLE,

@@ -179,8 +179,7 @@ $t->file('sentinels.conf', "http { $secret gatehouse_redis x { sentinel "
 ($status, undef, $err) = Gatehouse::Test::run(
     Gatehouse::Test::build() . '/gatehouse', '-c', "$dir/sentinels.conf",
     'key', 'list');
-is($status, 3, 'the tool does not guess where sentinels would send it');
-like($err, qr/does not ask them yet: give it a nginx\.conf whose/,
-     'and says what to do');
+is($status, 3, 'where nobody says where the primary is, the tool goes nowhere');
+like($err, qr/Redis "main" is not known: no sentinel answers/, 'and says so');
 
 done_testing;

@@ -4,23 +4,15 @@
 
 #include "gh_redis_client_inside.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <openssl/crypto.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define WAIT_S 5
 
 
-static BIO *connect_to(const gh_redis_place_t *place, SSL_CTX **tls,
+static gh_rc_t open_at(gh_redis_client_t *c, const gh_redis_place_t *place,
                        char *why);
-static BIO *connect_socket(const char *path);
-static BIO *connect_tls(const gh_redis_place_t *place, char *address,
-                        SSL_CTX **tls, char *why);
 static gh_rc_t greet(gh_redis_client_t *c, const gh_redis_place_t *place,
                      char *why);
 static gh_rc_t claim_root(gh_redis_client_t *c, char *why);
@@ -31,10 +23,11 @@ gh_rc_t
 gh_redis_client_open(const gh_redis_place_t *place, const gh_secret_t *secret,
                      gh_redis_client_t **out, char *why)
 {
+    char port[8];
+    gh_redis_address_t address;
+    gh_redis_place_t at = *place;
     gh_redis_client_t *c = calloc(1, sizeof(*c));
-    struct timeval wait = { .tv_sec = WAIT_S };
-    gh_rc_t rc = GH_UNAVAILABLE;
-    int fd = -1;
+    gh_rc_t rc = GH_OK;
 
     *out = NULL;
 
@@ -42,26 +35,17 @@ gh_redis_client_open(const gh_redis_place_t *place, const gh_secret_t *secret,
         return GH_NOMEM;
     }
 
-    (void) snprintf(why, GH_LMDB_WHY, "Redis at %s cannot be reached",
-                    place->path != NULL ? place->path : place->host);
-
     gh_redis_init(&c->words, secret, place->database);
-    c->reader = gh_redis_reader_create();
-    c->bio = connect_to(place, &c->tls, why);
 
-    if (c->bio != NULL && c->reader != NULL) {
-        (void) BIO_get_fd(c->bio, &fd);
-        (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-        (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-        rc = greet(c, place, why);
-    }
-
-    if (rc == GH_OK && place->first) {
-        rc = claim_root(c, why);
+    if (place->n_sentinels > 0) {
+        rc = gh_redis_client_find(place, &address, why);
+        (void) snprintf(port, sizeof(port), "%u", address.port);
+        at.host = address.host;
+        at.port = port;
     }
 
     if (rc == GH_OK) {
-        rc = compare_root(c, why);
+        rc = open_at(c, &at, why);
     }
 
     if (rc != GH_OK) {
@@ -72,6 +56,26 @@ gh_redis_client_open(const gh_redis_place_t *place, const gh_secret_t *secret,
     *out = c;
 
     return GH_OK;
+}
+
+
+static gh_rc_t
+open_at(gh_redis_client_t *c, const gh_redis_place_t *place, char *why)
+{
+    gh_rc_t rc = GH_UNAVAILABLE;
+
+    c->reader = gh_redis_reader_create();
+    c->bio = gh_redis_client_connect(place, WAIT_S, &c->tls, why);
+
+    if (c->bio != NULL && c->reader != NULL) {
+        rc = greet(c, place, why);
+    }
+
+    if (rc == GH_OK && place->first) {
+        rc = claim_root(c, why);
+    }
+
+    return rc == GH_OK ? compare_root(c, why) : rc;
 }
 
 
@@ -93,129 +97,18 @@ gh_redis_client_close(gh_redis_client_t *c)
 }
 
 
-static BIO *
-connect_to(const gh_redis_place_t *place, SSL_CTX **tls, char *why)
-{
-    char address[300];
-    BIO *bio;
-
-    if (place->path != NULL && !place->tls) {
-        return connect_socket(place->path);
-    }
-
-    (void) snprintf(address, sizeof(address), "%s:%s",
-                    place->host == NULL ? "" : place->host, place->port);
-
-    if (place->tls) {
-        return connect_tls(place, address, tls, why);
-    }
-
-    bio = BIO_new_connect(address);
-
-    if (bio != NULL && BIO_do_connect(bio) == 1) {
-        return bio;
-    }
-
-    BIO_free_all(bio);
-
-    return NULL;
-}
-
-
-static BIO *
-connect_socket(const char *path)
-{
-    struct sockaddr_un sun = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    BIO *bio = NULL;
-
-    (void) snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
-
-    if (fd != -1
-        && connect(fd, (const struct sockaddr *) &sun, sizeof(sun)) == 0) {
-        bio = BIO_new_socket(fd, BIO_CLOSE);
-    }
-
-    if (bio == NULL && fd != -1) {
-        (void) close(fd);
-    }
-
-    return bio;
-}
-
-
-static BIO *
-connect_tls(const gh_redis_place_t *place, char *address, SSL_CTX **tls,
-            char *why)
-{
-    char name[256]; /* OpenSSL's macros want one that is not const */
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = NULL;
-    BIO *bio = NULL;
-    bool good = ctx != NULL;
-
-    *tls = ctx;
-    (void) snprintf(name, sizeof(name), "%s",
-                    place->ssl_name == NULL ? "" : place->ssl_name);
-
-    good = good && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1
-           && (place->ca != NULL
-                   ? SSL_CTX_load_verify_locations(ctx, place->ca, NULL)
-                   : SSL_CTX_set_default_verify_paths(ctx))
-                  == 1;
-
-    if (good && place->certificate != NULL) {
-        good = SSL_CTX_use_certificate_chain_file(ctx, place->certificate) == 1
-               && SSL_CTX_use_PrivateKey_file(ctx, place->certificate_key,
-                                              SSL_FILETYPE_PEM)
-                      == 1;
-    }
-
-    if (good) {
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-        bio = BIO_new_ssl_connect(ctx);
-        good = bio != NULL && BIO_get_ssl(bio, &ssl) == 1;
-    }
-
-    good = good && BIO_set_conn_hostname(bio, address) == 1
-           && SSL_set1_host(ssl, name) == 1
-           && SSL_set_tlsext_host_name(ssl, name) == 1;
-
-    if (good && BIO_do_connect(bio) == 1) {
-        return bio;
-    }
-
-    (void) snprintf(
-        why, GH_LMDB_WHY,
-        "Redis at %.200s cannot be reached with TLS, or is not whom "
-        "its certificate must name",
-        address);
-    BIO_free_all(bio);
-
-    return NULL;
-}
-
-
 static gh_rc_t
 greet(gh_redis_client_t *c, const gh_redis_place_t *place, char *why)
 {
     char number[16];
     gh_str_t args[3];
-    gh_rc_t rc = GH_OK;
+    gh_rc_t rc = gh_redis_client_name(c, place, why);
 
-    (void) snprintf(number, sizeof(number), "%u", place->database);
-
-    if (place->password != NULL) {
-        size_t n = 0;
-
-        args[n++] = GH_STR("AUTH");
-        if (place->username != NULL) {
-            args[n++] = gh_str(place->username);
-        }
-        args[n++] = gh_str(place->password);
-        rc = gh_redis_client_say(c, args, n, why);
+    if (rc == GH_OK && place->n_sentinels > 0) {
+        rc = gh_redis_client_primary(c, why);
     }
 
+    (void) snprintf(number, sizeof(number), "%u", place->database);
     args[0] = GH_STR("SELECT");
     args[1] = gh_str(number);
     rc = rc == GH_OK ? gh_redis_client_say(c, args, 2, why) : rc;
@@ -228,6 +121,29 @@ greet(gh_redis_client_t *c, const gh_redis_place_t *place, char *why)
     }
 
     return rc;
+}
+
+
+gh_rc_t
+gh_redis_client_name(gh_redis_client_t *c, const gh_redis_place_t *place,
+                     char *why)
+{
+    gh_str_t args[3];
+    size_t n = 0;
+
+    if (place->password == NULL) {
+        return GH_OK;
+    }
+
+    args[n++] = GH_STR("AUTH");
+
+    if (place->username != NULL) {
+        args[n++] = gh_str(place->username);
+    }
+
+    args[n++] = gh_str(place->password);
+
+    return gh_redis_client_say(c, args, n, why);
 }
 
 

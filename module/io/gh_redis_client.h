@@ -13,15 +13,21 @@
 
 typedef struct gh_redis_client_s gh_redis_client_t;
 
+typedef struct gh_redis_place_s gh_redis_place_t;
+
 /* NUL-terminated; NULL where it is not given. */
-typedef struct {
-    const char *host, *port, *path; /* path: of a socket, instead */
+struct gh_redis_place_s {
+    const char *host, *port, *path;    /* path: of a socket, instead */
+    const gh_redis_place_t *sentinels; /* instead of both: who is asked where
+                                          the primary of that name is */
+    size_t n_sentinels;
+    const char *primary;
     const char *username, *password;
     unsigned database;
     bool tls;
     bool first; /* who may be the first to use it; else gateways are */
     const char *ssl_name, *ca, *certificate, *certificate_key;
-} gh_redis_place_t;
+};
 
 
 /*
