@@ -172,6 +172,34 @@ sub state_of {
 }
 
 
+SKIP: {
+    # Given a CA that root can read, and the workers cannot
+    skip 'not root', 3 if $> != 0;
+    my $idp = Gatehouse::Test::Provider->new(keys => [ $one ]);
+    my $t = Gatehouse::Test->new(workers => 2, policies => 0, tls => 1,
+        http => sprintf 'gatehouse_token_issuer partners { issuer %s; '
+            . 'audience api; ssl_trusted_certificate %%%%DIR%%%%/ca.pem; }',
+            $idp->issuer)->prepare('');
+    my $ca = $t->file('ca.pem',
+                      Gatehouse::Test::Logs::slurp($t->authority->ca));
+    chmod 0600, $ca;
+    $t->start('location / { gatehouse_authenticate token=partners; '
+              . 'proxy_pass http://echo; }');
+    my $said = sub {
+        return scalar(() = $t->error_log
+            =~ /cannot read the ssl_trusted_certificate "\Q$ca\E" of issuer/g)
+    };
+
+    # Then nobody has to wait for the first login that fails
+    ok(wait_for(sub { $said->() }, 10, 'a line'),
+       'a CA that the workers cannot read is said at the start');
+    chmod 0644, $ca;
+    $t->restart;
+    is($t->get('/')->status, 401, 'the gateway serves');
+    is($said->(), 1, 'once, and not when they can read it');
+}
+
+
 {
     # Given answers that are no key sets
     my $idp = Gatehouse::Test::Provider->new(keys => [ $one, $two ]);

@@ -13,6 +13,8 @@
 static void keys_init_issuer(ngx_gatehouse_keys_t *keys,
                              ngx_gatehouse_keys_issuer_t *issuer,
                              ngx_gatehouse_keys_source_t *source);
+static void keys_check_ca(const ngx_gatehouse_keys_t *keys,
+                          ngx_gatehouse_keys_source_t *source);
 static void keys_init_event(ngx_event_t *ev, ngx_connection_t *dummy,
                             void *data, ngx_event_handler_pt handler,
                             ngx_log_t *log);
@@ -61,6 +63,7 @@ ngx_gatehouse_keys_open(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
 
     for (i = 0; i < sources->nelts; i++) {
         if (source[i]->fixed == NULL) {
+            keys_check_ca(keys, source[i]);
             keys_init_issuer(keys, &keys->issuers[keys->n++], source[i]);
         }
     }
@@ -103,6 +106,27 @@ keys_init_issuer(ngx_gatehouse_keys_t *keys,
     }
 
     ngx_gatehouse_keys_restore(issuer);
+}
+
+
+/* nginx -t and the master read it as root; each call is made by a worker. */
+
+static void
+keys_check_ca(const ngx_gatehouse_keys_t *keys,
+              ngx_gatehouse_keys_source_t *source)
+{
+    if (ngx_worker != 0 || source->ca_file.len == 0
+        || access((char *) source->ca_file.data, R_OK) == 0)
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, keys->log, ngx_errno,
+                  "gatehouse: the workers cannot read the "
+                  "ssl_trusted_certificate \"%V\" of issuer \"%V\", and no "
+                  "call of it will succeed; let their user read the file and "
+                  "enter its directories (chmod o+r and o+x, or by a group)",
+                  &source->ca_file, &source->name);
 }
 
 
