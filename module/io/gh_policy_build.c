@@ -136,10 +136,14 @@ gh_policy_build_look(gh_policy_build_t *b)
     gh_policy_errors_t *errors;
     gh_policy_listing_t listing = { NULL, 0, 0, 0 };
 
-    errors = calloc(1, sizeof(*errors));
+    /* much room, and mostly there are none */
+    errors = malloc(sizeof(*errors));
     if (errors == NULL) {
         return false;
     }
+
+    errors->n = 0;
+    errors->more = 0;
 
     rc = gh_policy_listing_read(b->conf.directory, &listing, errors);
     if (rc == GH_NOMEM) {
@@ -156,8 +160,11 @@ gh_policy_build_look(gh_policy_build_t *b)
 
     gh_policy_listing_clear(&b->listing);
     b->listing = listing;
-    b->errors = *errors;
     b->looked = rc;
+    b->errors.n = errors->n;
+    b->errors.more = errors->more;
+    memcpy(b->errors.items, errors->items,
+           errors->n * sizeof(errors->items[0]));
     free(errors);
 
     return changed;
