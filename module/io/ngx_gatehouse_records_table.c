@@ -9,7 +9,8 @@
 #include <openssl/rand.h>
 
 
-#define RECORDS_MIN 64
+#define RECORDS_MIN_BITS 6
+#define RECORDS_MIN (1 << RECORDS_MIN_BITS)
 #define RECORDS_BYTES 1024 /* a record, on average */
 
 
@@ -50,11 +51,12 @@ ngx_gatehouse_records_table_init(table_t *t, ngx_uint_t max, ngx_log_t *log)
     t->bury.data = &t->dummy;
     t->bury.log = log;
 
+    t->shift = 64 - RECORDS_MIN_BITS;
+
     for (n = RECORDS_MIN; n < max; n *= 2) {
-        /* a power of two */
+        t->shift--;
     }
 
-    t->mask = n - 1;
     t->buckets = ngx_calloc(n * sizeof(record_t *), log);
 
     if (t->buckets == NULL
@@ -109,15 +111,13 @@ ngx_gatehouse_record_find(table_t *t, gh_kind_t kind, uint64_t hash,
 }
 
 
+/* Multiply-shift by a secret odd number: two hashes that somebody chose fall
+ * together no more often than two at random. */
+
 static record_t **
 table_bucket(table_t *t, uint64_t hash)
 {
-    gh_str_t s;
-
-    s.data = (char *) &hash;
-    s.len = sizeof(hash);
-
-    return &t->buckets[gh_siphash(&t->key, s) & t->mask];
+    return &t->buckets[((hash ^ t->key.k0) * (t->key.k1 | 1)) >> t->shift];
 }
 
 

@@ -56,7 +56,7 @@ struct ngx_gatehouse_records_table_s {
 
     gh_sipkey_t key; /* outsiders choose names */
     ngx_gatehouse_record_t **buckets;
-    ngx_uint_t mask;
+    unsigned shift; /* leaves a bucket's number of 64 bits */
 
     ngx_gatehouse_records_clock_t present;
     ngx_gatehouse_records_clock_t absent; /* and failed */
