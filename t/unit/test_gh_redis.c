@@ -2,32 +2,17 @@
  * What Redis answers, as the store takes it: replies are given as bytes.
  */
 
-#include "gh_test.h"
-
-#include "gh_redis.h"
-
-
-static redisReply *
-reply_of(redisReader *reader, const char *bytes, size_t len)
-{
-    void *reply = NULL;
-
-    assert_int_equal(redisReaderFeed(reader, bytes, len), REDIS_OK);
-
-    return redisReaderGetReply(reader, &reply) == REDIS_OK ? reply : NULL;
-}
+#include "gh_test_redis.h"
 
 
 static gh_redis_verdict_t
 judged(gh_write_t *w, const char *bytes)
 {
     static gh_redis_changes_t changes;
-    redisReader *reader = gh_redis_reader_create();
-    redisReply *reply = reply_of(reader, bytes, strlen(bytes));
+    redisReply *reply = gh_test_reply(bytes);
     gh_redis_verdict_t verdict = gh_redis_write_judge(reply, w, &changes);
 
     freeReplyObject(reply);
-    redisReaderFree(reader);
 
     return verdict;
 }
@@ -160,21 +145,19 @@ no_error_counts_as_done(void **state)
 static void
 an_error_within_is_told_by_its_word(void **state)
 {
-    redisReader *reader = gh_redis_reader_create();
     redisReply *reply;
     const char *bytes = "*2\r\n$2\r\nok\r\n-READONLY no\r\n";
 
     (void) state;
 
-    reply = reply_of(reader, bytes, strlen(bytes));
+    reply = gh_test_reply(bytes);
     assert_true(
         gh_str_eq(gh_redis_code(reply, GH_STR("ERR")), GH_STR("READONLY")));
     freeReplyObject(reply);
 
-    reply = reply_of(reader, "+OK\r\n", 5);
+    reply = gh_test_reply("+OK\r\n");
     assert_true(gh_str_eq(gh_redis_code(reply, GH_STR("OOM")), GH_STR("OOM")));
     freeReplyObject(reply);
-    redisReaderFree(reader);
 }
 
 
@@ -206,8 +189,7 @@ an_array_holds_whatever_redis_says(void **state)
                                  REDIS_REPLY_ERROR,  REDIS_REPLY_ARRAY };
     const char *bytes = "*6\r\n$1\r\na\r\n:7\r\n$-1\r\n+OK\r\n-ERR no\r\n"
                         "*1\r\n:8\r\n";
-    redisReader *reader = gh_redis_reader_create();
-    redisReply *reply = reply_of(reader, bytes, strlen(bytes));
+    redisReply *reply = gh_test_reply(bytes);
 
     (void) state;
 
@@ -221,7 +203,6 @@ an_array_holds_whatever_redis_says(void **state)
     assert_int_equal(reply->element[1]->integer, 7);
     assert_int_equal(reply->element[5]->element[0]->integer, 8);
     freeReplyObject(reply);
-    redisReaderFree(reader);
 }
 
 

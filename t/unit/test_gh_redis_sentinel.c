@@ -2,30 +2,15 @@
  * What sentinels say, and what is believed: replies are given as bytes.
  */
 
-#include "gh_test.h"
+#include "gh_test_redis.h"
 
 #include "gh_redis_sentinel.h"
-
-
-static redisReply *
-reply_of(const char *bytes)
-{
-    redisReader *reader = gh_redis_reader_create();
-    void *reply = NULL;
-
-    assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
-    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
-    assert_non_null(reply);
-    redisReaderFree(reader);
-
-    return reply;
-}
 
 
 static gh_redis_verdict_t
 judged(const char *bytes, gh_redis_vote_t *vote)
 {
-    redisReply *reply = reply_of(bytes);
+    redisReply *reply = gh_test_reply(bytes);
     gh_redis_verdict_t verdict = gh_redis_primary_judge(reply, vote);
 
     freeReplyObject(reply);
@@ -37,7 +22,7 @@ judged(const char *bytes, gh_redis_vote_t *vote)
 static gh_redis_verdict_t
 role(const char *bytes)
 {
-    redisReply *reply = reply_of(bytes);
+    redisReply *reply = gh_test_reply(bytes);
     gh_redis_verdict_t verdict = gh_redis_role_judge(reply);
 
     freeReplyObject(reply);

@@ -2,7 +2,7 @@
  * What may be used once, as it is asked of Redis, and what its answers mean.
  */
 
-#include "gh_test.h"
+#include "gh_test_redis.h"
 
 #include "gh_redis_use.h"
 
@@ -12,16 +12,10 @@
 static gh_redis_verdict_t
 judged(const char *bytes, gh_rc_t *rc)
 {
-    redisReader *reader = gh_redis_reader_create();
-    void *reply = NULL;
-
-    assert_int_equal(redisReaderFeed(reader, bytes, strlen(bytes)), REDIS_OK);
-    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
-
+    redisReply *reply = gh_test_reply(bytes);
     gh_redis_verdict_t verdict = gh_redis_use_judge(reply, rc);
 
     freeReplyObject(reply);
-    redisReaderFree(reader);
 
     return verdict;
 }
