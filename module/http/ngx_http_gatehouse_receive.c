@@ -321,11 +321,15 @@ ngx_http_gatehouse_receive_names(ngx_http_request_t *r)
         return 1;
     }
 
-    /* with its port, up to the path, which may be missing */
+    /* with its port, up to the path, which may be missing; since nginx 1.29
+     * an ":authority" is here too, and whole */
 
     end = r->uri_start;
 
-    if (end < r->host_end) {
+    if (r->http_version >= NGX_HTTP_VERSION_20) {
+        end = r->host_end;
+
+    } else if (end < r->host_end) {
         for (end = r->host_end; *end != ' '; end++) {
             /* void */
         }
