@@ -3,7 +3,7 @@
 # workers reload and die at every point of a login.
 #
 # environment: GH_ABORTS=1000 for the long version, SEED
-use Gatehouse::Test timeout => 400;
+use Gatehouse::Test timeout => 400 + 3 * ($ENV{GH_ABORTS} || 0);
 use Gatehouse::Test::SignOn;
 
 my $seed = $ENV{SEED} // 7;

@@ -350,6 +350,19 @@ is("$cookie->{host} " . ($cookie->{host_only} ? 'alone' : 'and below'),
    'app.test and below', 'its cookie is the domain\'s');
 is($erin->ask(GET => "$green/", headers => [ Accept => 'text/plain' ])
         ->status, 200, 'the other hosts know her');
+
+# A callback of a provider that a server does not serve is none there
+my $fay = $so->person;
+my $stray = begin($fay, "$blue/page") =~ s{^https://[^/]+}{$at}r;
+my ($binding) = grep { $_->{name} eq '__Secure-gh-login' } $fay->cookies;
+$shared->forget;
+my $got_there = $t->request('GET', $stray =~ s/^\Q$at\E//r, tls => 1,
+    host => "gw.test:$port", tls_options => { SSL_hostname => 'gw.test' },
+    headers => [ @HTML, Cookie => "__Secure-gh-login=$binding->{value}" ]);
+is($got_there->status . ' ' . $shared->asked('token'), '403 0',
+   'E6: a callback at a server that does not ask for its provider');
+is($got_there->header('Set-Cookie'), undef, 'E6: sets nothing there');
+
 for my $host (qw(evilapp.test app.test.evil)) {
     my $res = $t->request('GET', '/', tls => 1, host => "$host:$port",
         tls_options => { SSL_hostname => $host }, headers => [ @HTML, Cookie =>

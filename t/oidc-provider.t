@@ -11,6 +11,8 @@ my $client = Gatehouse::Test::Token->new(alg => 'ES256');
 my $signs  = Gatehouse::Test::Misprovider->new(
     tls => 0, alg => 'EdDSA', auth => 'jwt', client_jwk => $client->jwk);
 my $picky  = Gatehouse::Test::Misprovider->new(tls => 0, alg => 'PS256');
+my $quiet  = Gatehouse::Test::Misprovider->new(tls => 0, alg => 'ES256');
+$quiet->misbehave(answer_iss_missing => 1, iss_unannounced => 1);
 
 $so->start(
     http => $so->block('other', $other, "    jwks_min_interval 1s;\n")
@@ -18,6 +20,7 @@ $so->start(
               . 'private_key_jwt;' . "\n    private_key file:"
               . $t->file('client.pem',
                                 $client->{pk}->export_key_pem('private')) . ";\n")
+          . $so->block('quiet', $quiet, "    redirect_uri /back;\n")
           . $so->block('picky', $picky,
                        "    max_age 60s;\n    acr_values gold silver;\n"),
     locations => <<'EOL' . join '', map { <<"EOT" }
@@ -33,7 +36,7 @@ EOL
     }
 EOT
     [ '/', 'staff' ], [ '/other', 'other' ], [ '/signs', 'signs' ],
-    [ '/picky', 'picky' ]);
+    [ '/picky', 'picky' ], [ '/quiet', 'quiet' ]);
 
 
 # A login with these switches on: what came of it in one line, then the page
@@ -246,7 +249,8 @@ $_->forget for $other, $signs, $picky;
 # The address of a callback, stopped on its way to us
 sub callback_of {
     my ($who, $path) = @_;
-    return $who->visit($so->at . $path, stop => qr{/oidc_callback})->location;
+    return $who->visit($so->at . $path, stop => qr{/(?:oidc_call)?back\?})
+               ->location;
 }
 
 my ($alice, $mallory) = ($so->person, $so->person);
@@ -254,6 +258,11 @@ my $back = callback_of($mallory, '/hers');
 is($so->told($alice->ask(GET => $back), $alice), '400 nobody',
    'E2: a callback in a browser that began no login');
 is($op->asked('token'), 0, 'E2: its code is not used');
+for my $method (qw(POST HEAD)) {
+    is($mallory->ask($method => $back, headers => [ Accept => '*/*' ])->status
+       . ' ' . $op->asked('token'), '403 0', "E4: a $method of it uses nothing");
+}
+my @held = $mallory->cookies;
 is($so->told($mallory->visit($back), $mallory), '200 session',
    'E2: where it began it counts');
 my $again = $mallory->ask(GET => $back);
@@ -265,6 +274,12 @@ $second->jar->plant(%$_) for $mallory->cookies;
 $second->jar->remove('__Host-gh-staff');
 is($so->told($second->ask(GET => $back), $second), '400 nobody',
    'E3: a state that was used, and no session');
+
+my $third = $so->person;
+$third->jar->plant(%$_) for @held;
+is($so->told($third->ask(GET => $back), $third) . ' '
+   . $op->asked('token'), '400 nobody 1',
+   'E3: a state that was used, with the cookie it was bound to');
 
 # The state of one login with the code of another
 my ($one, $two) = map { callback_of($so->person, "/$_") } qw(a b);
@@ -301,6 +316,22 @@ is($frank->ask(GET => $theirs =~ s/iss=[^&]+/iss=$foreign/r)->status, 403,
 is($other->asked('token'), 0, 'E6: its code went nowhere');
 is($so->told($frank->visit($theirs), $frank, '__Host-gh-other'),
    '200 session', 'E6: in its own name it counts');
+
+# E6: a provider that does not name itself may do so, but only once and right
+my $own = '&iss=' . $quiet->issuer;
+for my $more ('', $own, "&iss=$foreign", "$own$own", "$own&iss=$foreign") {
+    $quiet->forget;
+    my $who = $so->person;
+    my $to = callback_of($who, '/quiet') . $more;
+    is($so->told($who->visit($to), $who, '__Host-gh-quiet') . ' '
+       . $quiet->asked('token'), $more eq '' || $more eq $own
+       ? '200 session 1' : '403 nobody 0', 'E5, E6: ' . ($more || 'no iss'));
+}
+my $gail = $so->person;
+my $astray = callback_of($gail, '/quiet') =~ s{/back\?}{/oidc_callback?}r;
+$quiet->forget;
+is($gail->ask(GET => $astray)->status . ' ' . $quiet->asked('token'), '403 0',
+   'E6: a callback at the address of another provider');
 
 # E7
 $op->forget;
@@ -381,5 +412,5 @@ like($t->error_log, qr/has more than 1024 groups or scopes/,
 
 $so->is_same('E4: none of this has killed a worker');
 $t->plant_secret(grep { length() < 4096 && !$seen_by_nginx{$_} }
-                 map { $_->secrets } $op, $other, $signs, $picky);
+                 map { $_->secrets } $op, $other, $signs, $picky, $quiet);
 done_testing;

@@ -24,6 +24,13 @@ my @conf = (http => $so->block('other', $other), locations => <<'EOL');
         proxy_pass              http://echo;
     }
 EOL
+$conf[1] .= $so->block('twin', $op);    # of the same issuer and client
+$conf[3] .= <<'EOL';
+    location /twin {
+        gatehouse_authenticate  oidc=twin;
+        proxy_pass              http://echo;
+    }
+EOL
 $so->start(@conf);
 
 my $NAME = '__Host-gh-staff';
@@ -179,6 +186,8 @@ is(with_cookie("$NAME=$good", $_)->status, 401, "E23: not at $_")
     for qw(other.gw.test gw.tes gw.test.evil localhost xgw.test);
 is(with_cookie("__Host-gh-other=$good", undef, '/other')->status, 401,
    'E23: nor at another provider');
+is(with_cookie("__Host-gh-twin=$good", undef, '/twin')->status, 401,
+   'E23: nor at one of the same issuer and client');
 
 my %body;
 for my $i (0 .. 63) {
@@ -246,6 +255,18 @@ $so->is_same('E12, E13: and no worker has died of them');
 my $carol = $so->login('/');
 ok($t->reload($so->text(@conf)), 'a reload');
 is($so->ask($carol, '/'), 200, 'a session survives a reload');
+for ([ 'client', 'client_id  gatehouse', 'client_id  elsewhere' ],
+     [ 'issuer', 'issuer  ' . $op->issuer, 'issuer  ' . $other->issuer ])
+{
+    my ($what, $was, $is) = @$_;
+    my %text = $so->text(@conf);
+    $text{http} =~ s/\Q$was\E/$is/;    # of the first block, staff's
+    $t->reload(%text);
+    is($so->ask($carol, '/'), 401,
+       "E23: a session of another $what under the same name opens nothing");
+}
+$t->reload($so->text(@conf));
+is($so->ask($carol, '/'), 200, 'and is itself again where it belongs');
 $t->kill_worker for 1, 2;
 is($so->ask($carol, '/'), 200, 'and kill -9 of every worker');
 $t->restart($so->text(@conf));
