@@ -2,6 +2,7 @@
 # it is away, slow, wrong or changes them (THREATS 1.D, 4: JWKS, discovery).
 use Gatehouse::Test;
 use Gatehouse::Test::Provider;
+use Gatehouse::Test::StoreDump;
 
 my $one   = Gatehouse::Test->token_key(alg => 'ES256', kid => 'one');
 my $two   = Gatehouse::Test->token_key(alg => 'ES256', kid => 'two');
@@ -289,7 +290,9 @@ SKIP: {
     is(ask($t, $idp, $one), 200, 'the set is there');
 
     # When both go away and only the gateway comes back
-    select undef, undef, undef, 0.3;
+    wait_for(sub { grep { /^07/ }
+                   keys %{ Gatehouse::Test::StoreDump::records(
+                               $t->dir . '/state') } }, 10, 'a stored set');
     $t->stop;
     $idp->stop;
     $t->start;
