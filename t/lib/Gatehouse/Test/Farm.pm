@@ -26,7 +26,8 @@ EOC
 
 
 # gates => 2, workers => 1, redis (a Gatehouse::Test::Redis), plans => {},
-# who => { name => plan }, timeout => '2s', http and locations => more text
+# who => { name => plan }, timeout => '2s', http and locations => more text; store
+# => what stands instead of an address of that Redis
 sub new {
     my ($class, %arg) = @_;
     my $self = bless { gates => [], workers => $arg{workers} // 1,
@@ -43,7 +44,8 @@ sub new {
 
     for my $n (1 .. $arg{gates} // 2) {
         my $t = Gatehouse::Test->new(
-            store => $arg{redis}->words(timeout => $arg{timeout} // '2s'),
+            store => $arg{store} ? 0
+                   : $arg{redis}->words(timeout => $arg{timeout} // '2s'),
             workers => $self->{workers}, debug => 0, decisions => 0,
             log_level => 'info', connections => 4096,
             policies => dclone({ plans => \%plan, consumers => \%who }));
@@ -53,7 +55,7 @@ sub new {
         $t->allow_log(qr/exited on signal 9/);
         $t->plant_secret(map { key($_) } keys %who);
         $t->start(
-            http => "gatehouse_secret file:$root;\n"
+            http => "gatehouse_secret file:$root;\n" . ($arg{store} // '')
                   . "upstream sink { server 127.0.0.1:$port; keepalive 64; "
                   . "keepalive_requests 1000000; }\n" . ($arg{http} // ''),
             locations => ($LOCATIONS . ($arg{locations} // ''))
