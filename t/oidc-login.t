@@ -69,6 +69,11 @@ EOH
         gatehouse_authenticate  oidc=staff;
         proxy_pass              http://echo;
     }
+    location ~ evil[.]example {
+        gatehouse_authenticate  oidc=staff;
+        gatehouse_target        allow=double-slash,backslash,encoded-slash;
+        proxy_pass              http://echo;
+    }
     location /admin {
         gatehouse_authenticate  oidc=staff;
         gatehouse_authorize     group=nobody;
@@ -177,6 +182,15 @@ for my $to (@evil) {
     is($got->header('X'), undef, 'E17: no header grows out of it')
         if $text =~ /X:/;
 }
+# and no page that a location allows to be called so
+for my $path ('//evil.example/', '/\\evil.example/', '/%2Fevil.example/',
+              '/%5Cevil.example/', '///evil.example/')
+{
+    my $who = $so->person;
+    is($who->ask(GET => begin($who, "$at$path"))->header('Location'), '/',
+       "E17: a login that begins at $path");
+}
+
 is(begin_and_end("$at/oidc_login?target_link_uri=/page%3Fa%3D1"),
    "$at/page?a=1", '2.1 3rd-party-init-login: a page of ours');
 is(begin_and_end("$at/oidc_login?target_link_uri="

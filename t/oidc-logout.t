@@ -155,6 +155,10 @@ for my $body ('', 'logout_token=', 'logout_token=a&logout_token=b', 'x=1',
        400, 'E29: a body of ' . substr $body =~ s/[^ -~]/./gr, 0, 30);
 }
 is($person->ask(GET => "$BACK?logout_token=x")->status, 400, 'E29: a GET');
+is($person->ask(PUT => $BACK, headers => [ Accept => '*/*' ],
+                form => { logout_token => $op->logout_token })->status, 400,
+   'E29: a good token that is PUT');
+is(stands($hers), '200', 'E29: ends nothing');
 my $long = $person->ask(POST => $BACK, body => 'logout_token=' . 'a' x 200_000,
     headers => [ 'Content-Type' => 'application/x-www-form-urlencoded' ]);
 like($long->status, qr/^4\d\d$/, 'E29: a body of 200 kB');

@@ -96,6 +96,8 @@ for ([ 'a refused one (invalid_grant)', refresh_refused => 1 ],
      [ 'E26, 2.1 refresh-token-invalid-issuer', refresh_iss_wrong => 1 ],
      [ 'E26: for another client', refresh_aud_wrong => 1 ],
      [ 'E26: another nonce', refresh_nonce_wrong => 1 ],
+     [ 'E26: a signature that is none of theirs', signature_wrong => 1 ],
+     [ 'E26: no signature at all', alg_none => 1 ],
      [ 'E26: userinfo of somebody else', userinfo_sub_wrong => 1 ])
 {
     my ($what, @switch) = @$_;
