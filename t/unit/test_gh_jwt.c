@@ -283,6 +283,97 @@ d31_a_token_of_8_kilobytes_is_read_and_not_one_byte_more(void **state)
 }
 
 
+/* The claims of GH_TEST_CLAIMS and n bytes more, as a token. */
+static gh_str_t
+padded(size_t n)
+{
+    static char json[GH_JWT_LONG_MAX];
+    size_t at = sizeof(GH_TEST_CLAIMS) - 2;
+
+    assert_true(at + n + 10 < sizeof(json));
+    memcpy(json, GH_TEST_CLAIMS, at);
+    memcpy(json + at, ",\"pad\":\"", 8);
+    memset(json + at + 8, 'x', n);
+    memcpy(json + at + 8 + n, "\"}", 3);
+
+    return gh_test_token(GH_ALG_ES256, "{\"alg\":\"ES256\"}", json);
+}
+
+
+static void
+a_providers_own_token_may_be_twice_as_long_and_no_more(void **state)
+{
+    (void) state;
+    gh_jwks_t *keys = gh_test_jwks_of(GH_ALG_ES256, "");
+    gh_str_t token = { NULL, 0 };
+    size_t n = 11700, read = 0;
+    gh_reason_t reason;
+    gh_jwt_t jwt;
+    json_t *claims;
+
+    while (token.len <= GH_JWT_LONG_MAX) {
+        token = padded(n++);
+        assert_parsed(token, GH_REASON_TOKEN_MALFORMED); /* of anybody else */
+
+        if (token.len > GH_JWT_LONG_MAX) {
+            reason = GH_REASON_NONE;
+            assert_int_equal(gh_jwt_parse_long(token, &jwt, &reason),
+                             GH_INVALID);
+            assert_int_equal(reason, GH_REASON_TOKEN_MALFORMED);
+            break;
+        }
+
+        assert_int_equal(gh_jwt_parse_long(token, &jwt, &reason), GH_OK);
+
+        if (token.len >= GH_JWT_LONG_MAX - 1) {
+            /* whole, and still signed */
+            assert_int_equal(gh_jwt_peek(&jwt, &claims, &reason), GH_OK);
+            assert_int_equal(
+                json_string_length(json_object_get(claims, "pad")), n - 1);
+            json_decref(claims);
+            assert_int_equal(
+                gh_jwt_verify(&jwt, keys, GH_ALGS_DEFAULT, &reason), GH_OK);
+            read++;
+        }
+
+        gh_jwt_clear(&jwt);
+    }
+
+    assert_in_range(read, 1, 2);
+    gh_jwks_destroy(keys);
+}
+
+
+static void
+what_is_long_is_judged_like_what_is_short(void **state)
+{
+    static char five[GH_JWT_LONG_MAX], dots[GH_JWT_LONG_MAX];
+
+    (void) state;
+    gh_str_t token = padded(9000);
+    const char *dot = memrchr(token.data, '.', token.len);
+    gh_str_t bare = { token.data, (size_t) (dot - token.data) + 1 };
+    gh_reason_t reason;
+    gh_jwt_t jwt;
+
+    assert_int_equal(gh_jwt_parse_long(bare, &jwt, &reason), GH_INVALID);
+    assert_int_equal(reason, GH_REASON_TOKEN_MALFORMED);
+
+    memset(five, 'A', sizeof(five));
+    five[10] = five[20] = five[30] = five[40] = '.';
+    assert_int_equal(
+        gh_jwt_parse_long((gh_str_t){ five, sizeof(five) }, &jwt, &reason),
+        GH_INVALID);
+    assert_int_equal(reason, GH_REASON_TOKEN_ENCRYPTED);
+
+    memset(dots, '.', sizeof(dots));
+    assert_int_equal(
+        gh_jwt_parse_long((gh_str_t){ dots, sizeof(dots) }, &jwt, &reason),
+        GH_INVALID);
+    assert_int_equal(reason, GH_REASON_TOKEN_MALFORMED);
+}
+
+
 static void
 a_signature_longer_than_any_is_refused(void **state)
 {
@@ -360,6 +451,9 @@ main(void)
         cmocka_unit_test(d31_huge_and_deep_tokens_are_refused),
         cmocka_unit_test(
             d31_a_token_of_8_kilobytes_is_read_and_not_one_byte_more),
+        cmocka_unit_test(
+            a_providers_own_token_may_be_twice_as_long_and_no_more),
+        cmocka_unit_test(what_is_long_is_judged_like_what_is_short),
         cmocka_unit_test(a_signature_longer_than_any_is_refused),
         cmocka_unit_test(what_is_not_a_token_at_all_is_malformed),
         cmocka_unit_test(a_payload_is_one_object),

@@ -581,6 +581,56 @@ an_index_is_bounded_and_holds_nothing_but_names(void **state)
 }
 
 
+/* As a login does: the oldest ends, leaves the list, and the newest comes. */
+
+static void
+a_full_index_takes_the_newest_for_the_oldest(void **state)
+{
+    static char room[2][GH_SESSION_INDEX_MAX * GH_SESSION_NAME_LEN];
+    char name[GH_SESSION_NAME_LEN + 1];
+    gh_buf_t list[2] = { GH_BUF(room[0]), GH_BUF(room[1]) };
+    unsigned at = 0;
+
+    (void) state;
+
+    for (unsigned i = 0; i < GH_SESSION_INDEX_MAX + 3; i++) {
+        gh_buf_t *old = &list[at], *fresh = &list[1 - at];
+        gh_str_t names = gh_buf_str(old);
+        gh_rc_t expected = i < GH_SESSION_INDEX_MAX ? GH_OK : GH_FULL;
+
+        (void) snprintf(name, sizeof(name), "%064x", i);
+        fresh->len = 0;
+        assert_int_equal(gh_session_index_add(names, name, fresh), expected);
+
+        if (expected == GH_FULL) {
+            assert_int_equal(fresh->len, 0);
+            names.data += GH_SESSION_NAME_LEN;
+            names.len -= GH_SESSION_NAME_LEN;
+            assert_int_equal(gh_session_index_add(names, name, fresh), GH_OK);
+        }
+
+        at = 1 - at;
+    }
+
+    assert_int_equal(gh_session_index_count(gh_buf_str(&list[at])),
+                     GH_SESSION_INDEX_MAX);
+
+    /* in their order: without the first three, with the last */
+    for (unsigned i = 0; i < GH_SESSION_INDEX_MAX; i++) {
+        (void) snprintf(name, sizeof(name), "%064x", i + 3);
+        assert_memory_equal(gh_session_index_at(gh_buf_str(&list[at]), i).data,
+                            name, GH_SESSION_NAME_LEN);
+    }
+
+    /* who is there already needs no room */
+    list[1 - at].len = 0;
+    assert_int_equal(
+        gh_session_index_add(gh_buf_str(&list[at]), name, &list[1 - at]),
+        GH_OK);
+    assert_int_equal(list[1 - at].len, list[at].len);
+}
+
+
 int
 main(void)
 {
@@ -604,6 +654,7 @@ main(void)
         cmocka_unit_test(an_index_name_says_one_thing_only),
         cmocka_unit_test(e30_all_sessions_of_a_person_are_found),
         cmocka_unit_test(an_index_is_bounded_and_holds_nothing_but_names),
+        cmocka_unit_test(a_full_index_takes_the_newest_for_the_oldest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
