@@ -87,6 +87,10 @@ read_whom(const json_t *claims, gh_logout_token_t *out)
         return "nonce";
     }
 
+    if (gh_json_date(claims, "iat", &out->made_at_s) != GH_OK) {
+        return "iat, exp or nbf";
+    }
+
     if (!read_text(claims, "jti", &out->jti) || out->jti.len == 0) {
         return "jti";
     }

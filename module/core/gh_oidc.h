@@ -135,6 +135,7 @@ gh_rc_t gh_id_token_check(const gh_jwt_t *jwt, const json_t *claims,
  */
 typedef struct {
     gh_str_t sid, sub, jti;
+    int64_t made_at_s; /* iat */
 } gh_logout_token_t;
 
 gh_rc_t gh_logout_token_check(const gh_jwt_t *jwt, const json_t *claims,

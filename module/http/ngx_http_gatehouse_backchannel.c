@@ -219,7 +219,10 @@ backchannel_verify(ngx_http_gatehouse_request_t *gr,
 }
 
 
-/* A logout token counts once. */
+/*
+ * A logout token counts once on all gateways. A store that may have forgotten
+ * it, because it was emptied since the token was made, vouches for nothing.
+ */
 
 static ngx_int_t
 backchannel_once(ngx_http_gatehouse_request_t *gr,
@@ -244,6 +247,8 @@ backchannel_once(ngx_http_gatehouse_request_t *gr,
         }
 
         lo->op->ttl_s = LOGOUT_JTI_TTL_S;
+        lo->op->needs_s = ngx_max(ngx_time() - lo->token.made_at_s, 0);
+        lo->op->once = 1;
 
         if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
             return NGX_AGAIN;
