@@ -8,15 +8,24 @@
 #include "gh_jwt.h"
 
 #define PART_BYTES_MAX (GH_JWT_LONG_MAX / 4 * 3)
+#define PART_BYTES_MOST 1024 /* of nearly every one */
 
 
-static gh_rc_t parse(gh_str_t text, size_t max, gh_jwt_t *out,
-                     gh_reason_t *reason);
+static gh_rc_t parse(gh_str_t text, size_t max, gh_jwt_last_t *last,
+                     gh_jwt_t *out, gh_reason_t *reason);
 static gh_rc_t split(gh_str_t text, gh_jwt_t *out, gh_str_t *header_b64,
                      gh_reason_t *reason);
 static gh_rc_t read_header(gh_jwt_t *jwt, gh_str_t header_b64,
                            gh_reason_t *reason);
+static bool is_last(const gh_jwt_last_t *last, gh_str_t header_b64);
+static void repeat(const gh_jwt_last_t *last, gh_jwt_t *jwt);
+static void remember(gh_jwt_last_t *last, gh_str_t header_b64,
+                     const gh_jwt_t *jwt);
 static gh_rc_t read_object(gh_str_t b64, json_t **out, gh_reason_t *reason);
+static gh_rc_t read_long_object(gh_str_t b64, json_t **out,
+                                gh_reason_t *reason);
+static gh_rc_t read_object_in(gh_buf_t *json, gh_str_t b64, json_t **out,
+                              gh_reason_t *reason);
 static gh_rc_t read_signature(gh_jwt_t *jwt, gh_reason_t *reason);
 static bool is_candidate(const gh_jwk_t *key, gh_str_t kid, bool known);
 static gh_rc_t refuse(gh_rc_t rc, gh_reason_t why, gh_reason_t *reason);
@@ -41,19 +50,28 @@ static const struct {
 gh_rc_t
 gh_jwt_parse(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason)
 {
-    return parse(text, GH_JWT_BYTES_MAX, out, reason);
+    return parse(text, GH_JWT_BYTES_MAX, NULL, out, reason);
 }
 
 
 gh_rc_t
 gh_jwt_parse_long(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason)
 {
-    return parse(text, GH_JWT_LONG_MAX, out, reason);
+    return parse(text, GH_JWT_LONG_MAX, NULL, out, reason);
+}
+
+
+gh_rc_t
+gh_jwt_parse_like(gh_str_t text, gh_jwt_last_t *last, gh_jwt_t *out,
+                  gh_reason_t *reason)
+{
+    return parse(text, GH_JWT_BYTES_MAX, last, out, reason);
 }
 
 
 static gh_rc_t
-parse(gh_str_t text, size_t max, gh_jwt_t *out, gh_reason_t *reason)
+parse(gh_str_t text, size_t max, gh_jwt_last_t *last, gh_jwt_t *out,
+      gh_reason_t *reason)
 {
     gh_str_t header_b64;
 
@@ -68,8 +86,15 @@ parse(gh_str_t text, size_t max, gh_jwt_t *out, gh_reason_t *reason)
 
     gh_rc_t rc = split(text, out, &header_b64, reason);
 
-    if (rc == GH_OK) {
+    if (rc == GH_OK && last != NULL && is_last(last, header_b64)) {
+        repeat(last, out);
+
+    } else if (rc == GH_OK) {
         rc = read_header(out, header_b64, reason);
+
+        if (rc == GH_OK && last != NULL) {
+            remember(last, header_b64, out);
+        }
     }
 
     if (rc == GH_OK) {
@@ -90,6 +115,14 @@ gh_jwt_clear(gh_jwt_t *jwt)
     json_decref(jwt->header);
     jwt->header = NULL;
     jwt->kid = (gh_str_t){ NULL, 0 };
+}
+
+
+void
+gh_jwt_last_clear(gh_jwt_last_t *last)
+{
+    json_decref(last->header);
+    *last = (gh_jwt_last_t){ .len = 0 };
 }
 
 
@@ -161,18 +194,75 @@ read_header(gh_jwt_t *jwt, gh_str_t header_b64, gh_reason_t *reason)
 }
 
 
-/* The text is bounded, so what it stands for is. */
+static bool
+is_last(const gh_jwt_last_t *last, gh_str_t header_b64)
+{
+    return last->header != NULL
+           && gh_str_eq((gh_str_t){ last->b64, last->len }, header_b64);
+}
+
+
+static void
+repeat(const gh_jwt_last_t *last, gh_jwt_t *jwt)
+{
+    jwt->header = json_incref(last->header);
+    jwt->alg = last->alg;
+    jwt->kid = last->kid;
+}
+
+
+static void
+remember(gh_jwt_last_t *last, gh_str_t header_b64, const gh_jwt_t *jwt)
+{
+    if (header_b64.len > sizeof(last->b64)) {
+        return;
+    }
+
+    json_decref(last->header);
+    last->header = json_incref(jwt->header);
+    last->alg = jwt->alg;
+    last->kid = jwt->kid;
+    last->len = header_b64.len;
+    memcpy(last->b64, header_b64.data, header_b64.len);
+}
+
+
+/*
+ * The text is bounded, so what it stands for is. Two rooms, since a compiler
+ * that is told to clear what it reserves clears all of it.
+ */
 static gh_rc_t
 read_object(gh_str_t b64, json_t **out, gh_reason_t *reason)
+{
+    if (b64.len / 4 * 3 + 3 > PART_BYTES_MOST) {
+        return read_long_object(b64, out, reason);
+    }
+
+    char room[PART_BYTES_MOST];
+    gh_buf_t json = GH_BUF(room);
+
+    return read_object_in(&json, b64, out, reason);
+}
+
+
+__attribute__((noinline)) static gh_rc_t
+read_long_object(gh_str_t b64, json_t **out, gh_reason_t *reason)
 {
     char room[PART_BYTES_MAX];
     gh_buf_t json = GH_BUF(room);
 
-    if (gh_base64url_decode(b64, &json) != GH_OK) {
+    return read_object_in(&json, b64, out, reason);
+}
+
+
+static gh_rc_t
+read_object_in(gh_buf_t *json, gh_str_t b64, json_t **out, gh_reason_t *reason)
+{
+    if (gh_base64url_decode(b64, json) != GH_OK) {
         return refuse(GH_INVALID, GH_REASON_TOKEN_MALFORMED, reason);
     }
 
-    gh_rc_t rc = gh_json_parse(gh_buf_str(&json), sizeof(room), out, NULL);
+    gh_rc_t rc = gh_json_parse(gh_buf_str(json), json->cap, out, NULL);
 
     if (rc == GH_NOMEM) {
         return refuse(GH_NOMEM, GH_REASON_INTERNAL, reason);

@@ -15,6 +15,7 @@
 #define GH_JWT_LONG_MAX 16384 /* of one that a provider gave us itself */
 #define GH_JWT_TRIES_MAX 4    /* keys tried for one token */
 #define GH_JWT_SKEW_MAX 60    /* seconds; a larger skew counts as this */
+#define GH_JWT_LAST_MAX 512   /* of a header's text that is remembered */
 
 
 /* What a verifier accepts; borrowed for the call. */
@@ -48,6 +49,16 @@ typedef struct {
     char signature[GH_SIGNATURE_MAX];
 } gh_jwt_t;
 
+/* The header of the last good token: an issuer's tokens share theirs, byte
+ * for byte. All zero in the beginning; one thread's. */
+typedef struct {
+    size_t len;
+    char b64[GH_JWT_LAST_MAX];
+    gh_alg_t alg;
+    gh_str_t kid;   /* points into header */
+    json_t *header; /* owned; gh_jwt_last_clear */
+} gh_jwt_last_t;
+
 
 /*
  * Splits and reads the header. Refuses: not three parts (five parts are
@@ -66,6 +77,10 @@ gh_rc_t gh_jwt_parse(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason);
 /* The same up to GH_JWT_LONG_MAX: an id_token that names hundreds of groups
  * is fetched from its provider, no stranger can make us read it. */
 gh_rc_t gh_jwt_parse_long(gh_str_t text, gh_jwt_t *out, gh_reason_t *reason);
+/* As gh_jwt_parse; a header equal to the last one is not read again. */
+gh_rc_t gh_jwt_parse_like(gh_str_t text, gh_jwt_last_t *last, gh_jwt_t *out,
+                          gh_reason_t *reason);
+void gh_jwt_last_clear(gh_jwt_last_t *last);
 void gh_jwt_clear(gh_jwt_t *jwt);
 
 /*

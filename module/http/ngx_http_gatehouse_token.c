@@ -8,6 +8,8 @@
 #include "ngx_http_gatehouse_tokens.h"
 
 
+static ngx_int_t ngx_http_gatehouse_token_new(ngx_http_gatehouse_request_t *gr,
+                                              gh_str_t text);
 static ngx_int_t ngx_http_gatehouse_token_verify(
     ngx_http_gatehouse_request_t *gr, gh_str_t text, gh_jwt_t *jwt);
 static ngx_int_t ngx_http_gatehouse_token_signature(
@@ -42,11 +44,7 @@ static ngx_int_t ngx_http_gatehouse_token_refuse(
 ngx_int_t
 ngx_http_gatehouse_token(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
 {
-    gh_rc_t rc;
     gh_str_t s;
-    gh_jwt_t jwt;
-    ngx_int_t status;
-    gh_reason_t reason;
     ngx_http_gatehouse_loc_conf_t *glcf;
     ngx_http_gatehouse_token_entry_t *entry;
 
@@ -61,16 +59,29 @@ ngx_http_gatehouse_token(ngx_http_gatehouse_request_t *gr, ngx_str_t *text)
         return ngx_http_gatehouse_token_known(gr, entry, text);
     }
 
+    return ngx_http_gatehouse_token_new(gr, s);
+}
+
+
+static ngx_int_t
+ngx_http_gatehouse_token_new(ngx_http_gatehouse_request_t *gr, gh_str_t text)
+{
+    gh_rc_t rc;
+    gh_jwt_t jwt;
+    ngx_int_t status;
+    gh_reason_t reason;
+
     gr->gmcf->counters->token_cache_misses++;
 
     reason = GH_REASON_TOKEN_MALFORMED;
-    rc = gh_jwt_parse(s, &jwt, &reason);
+    rc = gh_jwt_parse_like(
+        text, ngx_http_gatehouse_tokens_last(gr->gmcf->tokens), &jwt, &reason);
 
     if (rc != GH_OK) {
         return ngx_http_gatehouse_token_refuse(gr, rc, reason);
     }
 
-    status = ngx_http_gatehouse_token_verify(gr, s, &jwt);
+    status = ngx_http_gatehouse_token_verify(gr, text, &jwt);
 
     gh_jwt_clear(&jwt);
 

@@ -17,6 +17,7 @@ struct ngx_http_gatehouse_tokens_s {
     ngx_uint_t n, max;
     size_t bytes;
     ngx_queue_t queue;
+    gh_jwt_last_t last;
     ngx_log_t *log;
 };
 
@@ -75,6 +76,15 @@ ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t)
         ngx_http_gatehouse_tokens_drop(
             t, ngx_queue_data(q, ngx_http_gatehouse_token_entry_t, queue));
     }
+
+    gh_jwt_last_clear(&t->last);
+}
+
+
+gh_jwt_last_t *
+ngx_http_gatehouse_tokens_last(ngx_http_gatehouse_tokens_t *t)
+{
+    return &t->last;
 }
 
 

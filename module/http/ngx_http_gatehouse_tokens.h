@@ -11,6 +11,8 @@
 ngx_http_gatehouse_tokens_t *ngx_http_gatehouse_tokens_create(
     ngx_cycle_t *cycle, ngx_uint_t max);
 void ngx_http_gatehouse_tokens_destroy(ngx_http_gatehouse_tokens_t *t);
+/* For gh_jwt_parse_like. */
+gh_jwt_last_t *ngx_http_gatehouse_tokens_last(ngx_http_gatehouse_tokens_t *t);
 /* Borrowed; NULL when none of these issuers' policies has accepted it yet. */
 ngx_http_gatehouse_token_entry_t *ngx_http_gatehouse_tokens_find(
     ngx_http_gatehouse_tokens_t *t, const gh_sipkey_t *sip, gh_str_t text,

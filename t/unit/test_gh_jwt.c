@@ -46,6 +46,57 @@ a_token_is_taken_apart(void **state)
 
 
 static void
+a_header_like_the_last_one_says_the_same(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *header, *kid;
+        gh_alg_t alg;
+        gh_rc_t rc;
+        gh_reason_t reason;
+    } tokens[] = {
+        { "{\"alg\":\"ES256\",\"kid\":\"a\"}", "a", GH_ALG_ES256, GH_OK,
+          GH_REASON_NONE },
+        { "{\"alg\":\"ES256\",\"kid\":\"a\"}", "a", GH_ALG_ES256, GH_OK,
+          GH_REASON_NONE },
+        { "{\"alg\":\"ES256\",\"kid\":\"b\"}", "b", GH_ALG_ES256, GH_OK,
+          GH_REASON_NONE },
+        { "{\"alg\":\"ES256\",\"crit\":[]}", "", GH_ALG_NONE, GH_INVALID,
+          GH_REASON_TOKEN_CRITICAL },
+        { "{\"alg\":\"ES256\",\"crit\":[]}", "", GH_ALG_NONE, GH_INVALID,
+          GH_REASON_TOKEN_CRITICAL },
+        { "{\"alg\":\"ES256\",\"kid\":\"b\"}", "b", GH_ALG_ES256, GH_OK,
+          GH_REASON_NONE },
+        { "{\"alg\":\"ES384\",\"kid\":\"b\"}", "b", GH_ALG_ES384, GH_OK,
+          GH_REASON_NONE },
+    };
+    gh_jwt_last_t last = { .len = 0 };
+
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+        gh_jwt_t jwt;
+        gh_reason_t reason = GH_REASON_NONE;
+        gh_str_t text = under(tokens[i].header);
+
+        assert_int_equal(gh_jwt_parse_like(text, &last, &jwt, &reason),
+                         tokens[i].rc);
+        assert_int_equal(reason, tokens[i].reason);
+
+        if (tokens[i].rc == GH_OK) {
+            assert_int_equal(jwt.alg, tokens[i].alg);
+            assert_str(jwt.kid, tokens[i].kid);
+            assert_non_null(json_object_get(jwt.header, "alg"));
+        }
+
+        /* the next one is like it, though this one is gone */
+        gh_jwt_clear(&jwt);
+    }
+
+    gh_jwt_last_clear(&last);
+    assert_null(last.header);
+}
+
+
+static void
 d1_a_signed_tokens_signature_cannot_be_left_out(void **state)
 {
     (void) state;
@@ -441,6 +492,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_is_taken_apart),
+        cmocka_unit_test(a_header_like_the_last_one_says_the_same),
         cmocka_unit_test(d1_a_signed_tokens_signature_cannot_be_left_out),
         cmocka_unit_test(d4_five_parts_are_an_encrypted_token),
         cmocka_unit_test(d5_no_encrypted_token_is_ever_opened),
