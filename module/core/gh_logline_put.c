@@ -25,7 +25,9 @@ typedef int8_t block_t __attribute__((vector_size(16)));
 
 static inline bool put_name(gh_logline_put_t *w, const gh_logline_name_t *name,
                             size_t more);
-static inline bool copy_plain(char *at, gh_str_t s, uint8_t bit);
+static void put_string_json(gh_logline_put_t *w, gh_str_t value, size_t max);
+static inline bool copy_plain(char *at, gh_str_t s, uint8_t bit)
+    __attribute__((always_inline));
 static inline bool copy_blocks(char *at, gh_str_t s, uint8_t bit);
 static inline bool copy_halves(char *at, gh_str_t s, uint8_t bit);
 static inline bool copy_quarters(char *at, gh_str_t s, uint8_t bit);
@@ -84,14 +86,7 @@ gh_logline_put_string(gh_logline_put_t *w, const gh_logline_name_t *name,
     }
 
     if (w->json) {
-        if (value.len + 2 > max || !copy_plain(w->at + 1, value, JSON_PLAIN)) {
-            put_json(w, value, max);
-            return;
-        }
-
-        w->at[0] = '"';
-        w->at[value.len + 1] = '"';
-        w->at += value.len + 2;
+        put_string_json(w, value, max);
         return;
     }
 
@@ -101,6 +96,20 @@ gh_logline_put_string(gh_logline_put_t *w, const gh_logline_name_t *name,
     }
 
     w->at += value.len;
+}
+
+
+static void
+put_string_json(gh_logline_put_t *w, gh_str_t value, size_t max)
+{
+    if (value.len + 2 > max || !copy_plain(w->at + 1, value, JSON_PLAIN)) {
+        put_json(w, value, max);
+        return;
+    }
+
+    w->at[0] = '"';
+    w->at[value.len + 1] = '"';
+    w->at += value.len + 2;
 }
 
 
