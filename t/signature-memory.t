@@ -4,8 +4,9 @@
 use Gatehouse::Test timeout => 300;
 use Gatehouse::Test::Signature;
 
-# Given the smallest memory, which holds some 15,700 nonces
-my $t   = Gatehouse::Test->new(workers => 2, debug => 0, decisions => 0);
+# Given the smallest memory of one node, which holds some 15,700 nonces
+my $t   = Gatehouse::Test->new(store => 'lmdb:%%DIR%%/state', workers => 2,
+                               debug => 0, decisions => 0);
 my $key = Gatehouse::Test::Signature->new(keyid => 'acme-1');
 my $acme = $t->consumer('acme', credentials => {
     signatures => [ $key->declared($t) ] });

@@ -29,7 +29,7 @@ sub store_words {
 sub redis_words {
     my ($t) = @_;
     require Gatehouse::Test::Redis;
-    $t->{redis} //= Gatehouse::Test::Redis->new(aof => 1);
+    $t->{redis} //= Gatehouse::Test::Redis->new(aof => 1)->has_run(3600);
     return $t->{redis}->words(timeout => '5s');
 }
 

@@ -29,8 +29,9 @@ Gatehouse::Test::Redis - a real Redis of the story's own
 
 =item new(config => [ 'maxmemory 10mb', ... ], aof => 0, env => {})
 
-Runs C<redis-server> in a directory of its own: a port on loopback, and a
-socket. With C<aof> what was acknowledged is on disk.
+Runs C<redis-server>, or what C<GH_REDIS_SERVER> names, in a directory of its
+own: a port on loopback, and a socket. With C<aof> what was acknowledged is on
+disk.
 
 With C<sentinel> it is one, and C<config> says what it watches.
 
@@ -39,6 +40,12 @@ With C<sentinel> it is one, and C<config> says what it watches.
 =item words(%argument)
 
 for C<gatehouse_store>; C<%%DIR%%> in it is the gateway's directory.
+
+=item has_run($seconds)
+
+It has kept for so long what is used once. Nothing was used before it began:
+where it stands in for the store of a story about something else, that story
+need not wait until a young one vouches.
 
 =item cli(@words)
 
@@ -113,7 +120,8 @@ sub start {
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', "$self->{dir}/out";
         open STDERR, '>>', "$self->{dir}/out";
-        exec $leash, 'redis-server', "$self->{dir}/redis.conf",
+        exec $leash, $ENV{GH_REDIS_SERVER} || 'redis-server',
+             "$self->{dir}/redis.conf",
              ($self->{sentinel} ? '--sentinel' : ())
             or POSIX::_exit(127);
     }
@@ -160,6 +168,17 @@ sub cli {
     close $out;
     $text =~ s/\n+\z//;
     return $text;
+}
+
+
+sub has_run {
+    my ($self, $seconds) = @_;
+    my ($run)  = $self->cli('INFO', 'server') =~ /^run_id:([0-9a-f]+)/m;
+    my ($data) = $self->cli('INFO', 'replication')
+                 =~ /^master_replid:([0-9a-f]+)/m;
+    $self->cli('HSET', 'gh:{replay}', 'server', "$run-$data",
+               'since', int(time) - $seconds);
+    return $self;
 }
 
 
