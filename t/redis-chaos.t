@@ -1,8 +1,8 @@
 # alone: it loads the machine
 # Four gateways on one Redis, two hundred consumers, and a schedule by seed of
 # what dies, hangs and comes back. No window of any consumer exceeds its limits
-# while gateways hang and go on; none exceeds the limits and a share for each
-# gateway while gateways, workers, connections and Redis itself are killed.
+# while gateways, workers and connections hang and are killed; none exceeds the
+# limits and a share for each gateway while that befalls Redis itself.
 # GH_CHAOS_S=60 is the long run; GH_SEED=N does the same again.
 use lib 't/lib';
 use Gatehouse::Test timeout => 600;
@@ -97,22 +97,25 @@ cmp_ok($served{large}{within}, '>=', 0.99,
 cmp_ok($served{fast}{within}, '>=', 0.97, 'and 97 % with a burst of 20');
 
 
-# ---- gateways and workers that hang ----------------------------------------------------------
+# ---- gateways, workers and connections ------------------------------------------------
 
 $factor{$_} = more($_) for @who;
 $turns = turns(@who);
 
 # what: how often, and how
-my @rests_until;
 my %FAULT = (
-    'worker stopped'   => [ 6, \&stop_worker_shortly ],
-    'gateway stopped'  => [ 5, \&stop_gate_shortly ],
+    'worker stopped'   => [ 5, \&stop_worker ],
+    'gateway stopped'  => [ 4, \&stop_gate ],
+    'worker killed'    => [ 3, sub { $farm->kill_worker(@_) } ],
+    'gateway killed'   => [ 2, \&kill_gate ],
     'gateway reloaded' => [ 1, sub { $farm->reload_gate($_[0]) } ],
+    'connections cut'  => [ 3, sub { $farm->cut } ],
 );
 
 $farm->sink->forget;
 my $happened = storm(\%FAULT);
-fair('with gateways stopped', $load);
+note('decided alone: ', $farm->metric('gatehouse_degraded_decisions_total'));
+fair('with gateways stopped and killed', $load, 503);
 judge('with ' . join(', ', map { "$_ $happened->{$_}" }
                      sort keys %$happened));
 enough('while that goes on', 0.3);
@@ -129,7 +132,7 @@ enough('while that goes on', 0.3);
     'worker killed'        => [ 3, sub { $farm->kill_worker(@_) } ],
     'worker stopped'       => [ 2, \&stop_worker ],
     'gateway stopped'      => [ 2, \&stop_gate ],
-    'gateway killed'       => [ 3, sub { $farm->kill_gate($_[0], 0.02 + $_[2]) } ],
+    'gateway killed'       => [ 3, \&kill_gate ],
 );
 $farm->sink->forget;
 $happened = storm(\%FAULT);
@@ -185,23 +188,9 @@ sub stop_gate {
     return $farm->stop_gate($gate, some($rand));
 }
 
-# Not as long as an asking may take: after that a gateway counts alone.
-sub stop_worker_shortly {
-    my ($gate, $n, $rand) = @_;
-    return rests($gate) ? () : stop_worker($gate, $n, $rand / 2);
-}
-
-sub stop_gate_shortly {
-    my ($gate, $n, $rand) = @_;
-    return rests($gate) ? () : stop_gate($gate, $n, $rand / 2);
-}
-
-# One stop after the other would be a long one.
-sub rests {
-    my ($gate) = @_;
-    return 1 if ($rests_until[$gate] // 0) > time;
-    $rests_until[$gate] = time + 1.2;
-    return 0;
+sub kill_gate {
+    my ($gate, undef, $rand) = @_;
+    return $farm->kill_gate($gate, 0.02 + $rand);
 }
 
 

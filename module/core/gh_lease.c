@@ -1,8 +1,8 @@
 /*
  * A lease in one word:
  *
- *   bits 63..22  when it ends: nanoseconds, the low bits left out
- *   bits 21..16  serial of the asking, counts on when one begins
+ *   bits 63..26  when it ends: nanoseconds, the low bits left out
+ *   bits 25..16  serial of the asking, counts on when one begins
  *   bit  15      somebody asks
  *   bits 14..9   what was held after the last answer, at most 63
  *   bits  8..0   left
@@ -22,7 +22,7 @@
 
 #define END_MASK (~(GH_LEASE_STEP_NS - 1))
 #define SERIAL_SHIFT 16
-#define SERIAL_MASK UINT64_C(0x3f)
+#define SERIAL_MASK UINT64_C(0x3ff)
 #define ASKING (UINT64_C(1) << 15)
 #define BASE_SHIFT 9
 #define BASE_MAX UINT64_C(0x3f)
@@ -45,7 +45,6 @@ gh_lease_take_step(uint64_t word, uint64_t now_ns, uint64_t cost,
 
     out->serial = serial_of(word);
     out->asking = (word & ASKING) != 0;
-    out->ends_ns = word & END_MASK;
     out->left = left;
 
     if (left < cost) {

@@ -15,7 +15,7 @@
 #define GH_LEASE_TOKENS 50           /* handed out ahead of demand, at most */
 #define GH_LEASE_NEED_MAX 255        /* asked for at once, at most */
 #define GH_LEASE_HELD_MAX 511
-#define GH_LEASE_STEP_NS (UINT64_C(1) << 22) /* a lease ends on such a step */
+#define GH_LEASE_STEP_NS (UINT64_C(1) << 26) /* a lease ends on such a step */
 
 /*
  * The steps below are for gh_cells_move with gh_gcra_idle: the word of a
@@ -31,9 +31,8 @@ typedef enum {
 typedef struct {
     gh_lease_verdict_t verdict;
     uint64_t left;
-    uint64_t ends_ns; /* TAKEN, LOW: no decision by it later than this */
-    unsigned serial;  /* of the asking before or under way */
-    bool asking;      /* somebody has asked and has no answer yet */
+    unsigned serial; /* of the asking before or under way */
+    bool asking;     /* somebody has asked and has no answer yet */
 } gh_lease_taken_t;
 
 typedef struct {
@@ -43,7 +42,8 @@ typedef struct {
 } gh_lease_asked_t;
 
 
-/* Spends `cost` (>= 1). Whoever was stopped looks at the clock again. */
+/* Spends `cost` (>= 1). now_ns was read after the word was: a decision is of
+ * a time at which the token was there. */
 uint64_t gh_lease_take_step(uint64_t word, uint64_t now_ns, uint64_t cost,
                             gh_lease_taken_t *out);
 

@@ -289,17 +289,16 @@ ngx_http_gatehouse_limit_take(ngx_http_gatehouse_request_t *gr,
     }
 
     if (gmcf->leases != NULL) {
-        charge->taken_ns = ngx_gatehouse_monotonic_ns();
         return ngx_gatehouse_lease_take(gmcf->leases, &counter->key, 1,
                                         &charge->shown.state,
-                                        &gr->limit_waiter, &charge->serial);
+                                        &gr->limit_waiter, &charge->leased);
     }
 
     step.limit = counter->key.rule;
     step.state = &charge->shown.state;
 
     rc = ngx_http_gatehouse_limit_rate_take(gmcf, counter->key.hash, &step);
-    charge->taken_ns = step.now_ns;
+    charge->leased.taken_ns = step.now_ns;
 
     return rc;
 }
@@ -415,15 +414,15 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
             continue;
         }
 
-        step.limit = charge->limit;
-        step.now_ns = ngx_gatehouse_monotonic_ns();
-        step.held_ns = step.now_ns - charge->taken_ns;
-
         if (gr->gmcf->leases != NULL) {
             ngx_gatehouse_lease_give_back(gr->gmcf->leases, &key, 1,
-                                          charge->serial, step.held_ns);
+                                          &charge->leased);
             continue;
         }
+
+        step.limit = charge->limit;
+        step.now_ns = ngx_gatehouse_monotonic_ns();
+        step.held_ns = step.now_ns - charge->leased.taken_ns;
 
         rc = gh_cells_move(gr->gmcf->shm->rates, charge->hash, step.now_ns,
                            &gr->gmcf->cells_lock, gh_gcra_idle,

@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "gh_limit.h"
+#include "ngx_gatehouse_lease.h"
 
 #define NGX_HTTP_GATEHOUSE_CHARGES_MAX 16
 
@@ -36,8 +37,7 @@ typedef struct {
 /* A charge already made, so that it is made once per request. */
 typedef struct {
     uint64_t hash;
-    uint64_t taken_ns; /* monotonic */
-    unsigned serial;   /* of a lease */
+    ngx_gatehouse_leased_t leased; /* of a rate, shared or not: when */
     int64_t taken_at_s;
     const gh_limit_t *limit;
     gh_limit_shown_t shown;

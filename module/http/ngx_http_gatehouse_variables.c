@@ -314,7 +314,7 @@ ngx_http_gatehouse_variable_limited(ngx_http_request_t *r,
     for (i = 0; i < gr->charges.nelts; i++) {
         if (charge[i].limit->kind == GH_LIMIT_RATE) {
             p = ngx_sprintf(p, (p == v->data) ? "%uL" : ",%uL",
-                            charge[i].taken_ns / 1000);
+                            charge[i].leased.taken_ns / 1000);
         }
     }
 

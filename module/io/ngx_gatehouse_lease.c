@@ -12,10 +12,14 @@
 static gh_rc_t lease_empty(ngx_gatehouse_leases_t *l,
                            const ngx_gatehouse_limit_key_t *key, uint64_t cost,
                            gh_limit_state_t *state,
-                           ngx_gatehouse_waiter_t *waiter, unsigned *serial);
+                           ngx_gatehouse_waiter_t *waiter,
+                           ngx_gatehouse_leased_t *out);
+static ngx_uint_t lease_heard(const ngx_gatehouse_leases_t *l,
+                              ngx_msec_t since);
 static gh_rc_t lease_alone(ngx_gatehouse_leases_t *l,
                            const ngx_gatehouse_limit_key_t *key, uint64_t cost,
-                           gh_limit_state_t *state, unsigned *serial);
+                           gh_limit_state_t *state,
+                           ngx_gatehouse_leased_t *out);
 static gh_rc_t lease_beyond(ngx_gatehouse_leases_t *l,
                             const ngx_gatehouse_limit_key_t *key,
                             uint64_t cost, gh_limit_state_t *state);
@@ -65,7 +69,8 @@ gh_rc_t
 ngx_gatehouse_lease_take(ngx_gatehouse_leases_t *l,
                          const ngx_gatehouse_limit_key_t *key, uint64_t cost,
                          gh_limit_state_t *state,
-                         ngx_gatehouse_waiter_t *waiter, unsigned *serial)
+                         ngx_gatehouse_waiter_t *waiter,
+                         ngx_gatehouse_leased_t *out)
 {
     gh_rc_t rc;
     ngx_gatehouse_lease_step_t step;
@@ -80,18 +85,14 @@ ngx_gatehouse_lease_take(ngx_gatehouse_leases_t *l,
     }
 
     if (step.taken.verdict == GH_LEASE_EMPTY) {
-        return lease_empty(l, key, cost, state, waiter, serial);
+        return lease_empty(l, key, cost, state, waiter, out);
     }
 
-    /* whoever was stopped in between decides now, not then */
-
-    if (ngx_gatehouse_monotonic_ns() >= step.taken.ends_ns) {
-        return lease_empty(l, key, cost, state, waiter, serial);
-    }
+    out->taken_ns = step.now_ns;
+    out->serial = step.taken.serial;
 
     waiter->alone = 0;
     waiter->since = 0;
-    *serial = step.taken.serial;
 
     /* of a small burst what is spent counts, and comes back when it is told */
 
@@ -118,33 +119,56 @@ ngx_gatehouse_lease_take(ngx_gatehouse_leases_t *l,
 static gh_rc_t
 lease_empty(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
             uint64_t cost, gh_limit_state_t *state,
-            ngx_gatehouse_waiter_t *waiter, unsigned *serial)
+            ngx_gatehouse_waiter_t *waiter, ngx_gatehouse_leased_t *out)
 {
     gh_rc_t rc;
+    ngx_msec_t since;
 
-    if (waiter->alone
-        || (waiter->since != 0
-            && ngx_current_msec - waiter->since + NGX_GATEHOUSE_LEASE_TURN
-                   >= ngx_gatehouse_store_lease_deadline(l->store)))
-    {
-        waiter->alone = 0;
-        waiter->since = 0;
-        return lease_alone(l, key, cost, state, serial);
-    }
+    since = waiter->since;
 
-    if (lease_beyond(l, key, cost, state) == GH_DENIED) {
+    if (lease_beyond(l, key, cost, state) == GH_DENIED && !waiter->alone) {
         waiter->since = 0;
         return GH_DENIED;
+    }
+
+    if (waiter->alone
+        || (since != 0
+            && ngx_current_msec - since + NGX_GATEHOUSE_LEASE_TURN
+                   >= ngx_gatehouse_store_lease_deadline(l->store)))
+    {
+        rc = !waiter->alone && lease_heard(l, since) ? GH_DENIED : GH_OK;
+        waiter->alone = 0;
+        waiter->since = 0;
+
+        if (rc == GH_DENIED) {
+            state->retry_ns = key->rule->interval_ns;
+            return GH_DENIED;
+        }
+
+        return lease_alone(l, key, cost, state, out);
     }
 
     rc = ngx_gatehouse_lease_ask(l, key, cost, waiter);
 
     if (rc == GH_UNAVAILABLE) {
         waiter->since = 0;
-        return lease_alone(l, key, cost, state, serial);
+        return lease_alone(l, key, cost, state, out);
     }
 
     return rc;
+}
+
+
+/*
+ * The time to wait is over, and the last asking was not in vain: either the
+ * store answers, only others took what it gave, or nobody has heard of it.
+ */
+
+static ngx_uint_t
+lease_heard(const ngx_gatehouse_leases_t *l, ngx_msec_t since)
+{
+    return l->answered_at != 0
+           && (ngx_msec_int_t) (l->answered_at - since) >= 0;
 }
 
 
@@ -152,18 +176,21 @@ lease_empty(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
 
 static gh_rc_t
 lease_alone(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
-            uint64_t cost, gh_limit_state_t *state, unsigned *serial)
+            uint64_t cost, gh_limit_state_t *state,
+            ngx_gatehouse_leased_t *out)
 {
     gh_limit_t share;
     ngx_gatehouse_lease_step_t step;
 
     gh_lease_share(key->rule, l->shm->node.nodes, &share);
-    *serial = LEASE_ALONE;
 
     step.rule = &share;
     step.now_ns = ngx_gatehouse_monotonic_ns();
     step.cost = cost;
     step.state = state;
+
+    out->serial = LEASE_ALONE;
+    out->taken_ns = step.now_ns;
 
     ngx_gatehouse_degraded(l->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 1);
     ngx_gatehouse_counters(l->shm)->degraded[NGX_GATEHOUSE_DEGRADED_LIMITS]++;
@@ -215,18 +242,19 @@ ngx_gatehouse_lease_prepare(ngx_gatehouse_leases_t *l,
 void
 ngx_gatehouse_lease_give_back(ngx_gatehouse_leases_t *l,
                               const ngx_gatehouse_limit_key_t *key,
-                              uint64_t cost, unsigned serial, uint64_t held_ns)
+                              uint64_t cost,
+                              const ngx_gatehouse_leased_t *taken)
 {
     gh_limit_t share;
     ngx_gatehouse_lease_step_t step;
 
     step.now_ns = ngx_gatehouse_monotonic_ns();
     step.cost = cost;
-    step.serial = serial;
-    step.held_ns = held_ns;
+    step.serial = taken->serial;
+    step.held_ns = step.now_ns - taken->taken_ns;
     step.rule = &share;
 
-    if (serial == LEASE_ALONE) {
+    if (taken->serial == LEASE_ALONE) {
         gh_lease_share(key->rule, l->shm->node.nodes, &share);
         (void) ngx_gatehouse_lease_move(
             l, key->hash ^ NGX_GATEHOUSE_LEASE_SHARE,

@@ -12,6 +12,12 @@
 
 typedef struct ngx_gatehouse_leases_s ngx_gatehouse_leases_t;
 
+/* What was taken: when, by the clock that decided, and of which lease. */
+typedef struct {
+    uint64_t taken_ns; /* monotonic */
+    unsigned serial;
+} ngx_gatehouse_leased_t;
+
 
 /* NULL without memory. The store is one that nodes share. */
 ngx_gatehouse_leases_t *ngx_gatehouse_leases_create(
@@ -20,20 +26,19 @@ void ngx_gatehouse_leases_destroy(ngx_gatehouse_leases_t *l);
 
 /*
  * Takes `cost` of a rate. state->remaining is what the node holds and what
- * the store had beyond that when it was last asked; *serial is for
- * ngx_gatehouse_lease_give_back.
+ * the store had beyond that when it was last asked.
  *
- * GH_OK      taken
+ * GH_OK      taken: *out says of what
  * GH_DENIED  there is none: state->retry_ns is when there may be
  * GH_AGAIN   waiter is linked: tokens are asked for. It waits no longer than
- *            ngx_gatehouse_store_lease_deadline, and is not made to wait
- *            again for a store that did not answer
+ *            ngx_gatehouse_store_lease_deadline in all, but for the time in
+ *            which this process was stopped
  */
 gh_rc_t ngx_gatehouse_lease_take(ngx_gatehouse_leases_t *l,
                                  const ngx_gatehouse_limit_key_t *key,
                                  uint64_t cost, gh_limit_state_t *state,
                                  ngx_gatehouse_waiter_t *waiter,
-                                 unsigned *serial);
+                                 ngx_gatehouse_leased_t *out);
 
 /* Asks in advance if nothing is held, for a request that will take `cost`
  * when another of its limits has answered. */
@@ -41,11 +46,11 @@ void ngx_gatehouse_lease_prepare(ngx_gatehouse_leases_t *l,
                                  const ngx_gatehouse_limit_key_t *key,
                                  uint64_t cost);
 
-/* What was taken and another limit refused, held_ns after it was taken. */
+/* What was taken, and another limit refused. */
 void ngx_gatehouse_lease_give_back(ngx_gatehouse_leases_t *l,
                                    const ngx_gatehouse_limit_key_t *key,
-                                   uint64_t cost, unsigned serial,
-                                   uint64_t held_ns);
+                                   uint64_t cost,
+                                   const ngx_gatehouse_leased_t *taken);
 
 
 #endif

@@ -10,7 +10,14 @@
 #define LEASE_GAP_NS UINT64_C(5000000) /* an empty bucket is not asked */
 #define LEASE_PAUSE_MAX 2000 /* ms between two probes of a silent store */
 #define LEASE_POLL 1         /* ms: somebody else asks */
+#define LEASE_STOPPED 3      /* ms: so late is only who was stopped */
 
+
+typedef enum {
+    LEASE_AGAIN = 0, /* take, or ask, with what is left of their time */
+    LEASE_ANEW,      /* ... with all of it: it was we who did not go on */
+    LEASE_ALONE      /* the store did not answer */
+} lease_end_e;
 
 /* One asking, of this worker, or of another that somebody here waits for. */
 typedef struct {
@@ -26,7 +33,8 @@ typedef struct {
     gh_limit_t rule;
     uint64_t need, unspent, asked_ns;
     unsigned serial;
-    ngx_msec_t deadline, most; /* of this asking, of any */
+    ngx_msec_t deadline, most; /* of this asking, of all waiting */
+    ngx_msec_t due;            /* poll */
     unsigned ours : 1;
     unsigned refused : 1; /* it could not even be asked */
 } lease_ask_t;
@@ -37,20 +45,19 @@ static gh_rc_t lease_begin(ngx_gatehouse_leases_t *l,
                            lease_ask_t **out);
 static void lease_unused(ngx_gatehouse_leases_t *l);
 static void lease_wait(lease_ask_t *ask, ngx_gatehouse_waiter_t *waiter);
-static void lease_leave(lease_ask_t *ask);
 static lease_ask_t *lease_ask_create(ngx_gatehouse_leases_t *l,
                                      const ngx_gatehouse_limit_key_t *key);
 static lease_ask_t *lease_ask_find(ngx_gatehouse_leases_t *l, uint64_t hash);
 static ngx_int_t lease_send(lease_ask_t *ask);
 static void lease_done(ngx_gatehouse_store_op_t *op);
 static void lease_answered(lease_ask_t *ask);
-static ngx_uint_t lease_late(const lease_ask_t *ask);
+static uint64_t lease_age_ms(const lease_ask_t *ask);
 static void lease_silent(ngx_gatehouse_leases_t *l);
 static ngx_uint_t lease_grant(lease_ask_t *ask);
 static void lease_failed(lease_ask_t *ask);
 static void lease_poll(ngx_event_t *ev);
-static void lease_finish(lease_ask_t *ask, ngx_uint_t alone);
-static void lease_wake(ngx_queue_t *waiters, ngx_uint_t alone);
+static void lease_look(lease_ask_t *ask);
+static void lease_finish(lease_ask_t *ask, lease_end_e end);
 static void lease_free(lease_ask_t *ask);
 
 
@@ -135,7 +142,7 @@ lease_begin(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
     } else {
         /* another worker asks: we look whether it has an answer */
         lease_unused(l);
-        ngx_add_timer(&ask->poll, LEASE_POLL);
+        lease_look(ask);
     }
 
     *out = ask;
@@ -153,66 +160,24 @@ lease_unused(ngx_gatehouse_leases_t *l)
 }
 
 
-/*
- * All of its waiting together is bounded, not each: who comes to an asking
- * that was made for others leaves it when his own time is over.
- */
+/* All waiting for the store together is bounded, not each. */
 
 static void
 lease_wait(lease_ask_t *ask, ngx_gatehouse_waiter_t *waiter)
 {
-    ngx_msec_t waited, rest;
+    ngx_msec_t waited;
 
     if (waiter->since == 0) {
         waiter->since = ngx_max(ngx_current_msec, 1);
     }
 
     waited = ngx_current_msec - waiter->since;
-    rest = (waited < ask->most) ? ask->most - waited : 1;
 
-    if (ask->op == NULL) {
-        ask->deadline = ngx_min(ask->deadline, rest);
-
-    } else if (waited > 0 && !ask->poll.timer_set) {
-        ngx_add_timer(&ask->poll, rest);
+    if (ask->op == NULL && waited < ask->most) {
+        ask->deadline = ngx_min(ask->deadline, ask->most - waited);
     }
 
     ngx_gatehouse_waiter_link(&ask->waiters, waiter);
-}
-
-
-/* Those go whose time is over; the rest waits for the answer. */
-
-static void
-lease_leave(lease_ask_t *ask)
-{
-    ngx_msec_t waited, next;
-    ngx_queue_t gone, *q, *after;
-    ngx_gatehouse_waiter_t *waiter;
-
-    next = 0;
-    ngx_queue_init(&gone);
-
-    for (q = ngx_queue_head(&ask->waiters);
-         q != ngx_queue_sentinel(&ask->waiters); q = after)
-    {
-        after = ngx_queue_next(q);
-        waiter = ngx_queue_data(q, ngx_gatehouse_waiter_t, queue);
-        waited = ngx_current_msec - waiter->since;
-
-        if (waited + NGX_GATEHOUSE_LEASE_TURN >= ask->most) {
-            ngx_gatehouse_waiter_link(&gone, waiter);
-
-        } else if (next == 0 || ask->most - waited < next) {
-            next = ask->most - waited;
-        }
-    }
-
-    if (next != 0) {
-        ngx_add_timer(&ask->poll, next);
-    }
-
-    lease_wake(&gone, 1);
 }
 
 
@@ -329,56 +294,57 @@ lease_done(ngx_gatehouse_store_op_t *op)
 }
 
 
-/* Whoever is woken may ask again, and must not find this asking. */
+/*
+ * Only a store that was silent while we went on counts as away: then this
+ * node decides alone. One whose answer is of no use, or lay there while we
+ * were stopped, is asked again.
+ */
 
 static void
 lease_answered(lease_ask_t *ask)
 {
-    ngx_uint_t answered, late;
+    uint64_t age_ms;
+    lease_end_e end;
+    ngx_uint_t answered;
     ngx_gatehouse_leases_t *l = ask->owner;
 
-    /* its clock was set, or another asking came before: it is there */
+    age_ms = lease_age_ms(ask);
+    end = age_ms > ask->deadline + LEASE_STOPPED ? LEASE_ANEW : LEASE_AGAIN;
+
+    /* ABSENT: its clock was set; CONFLICT: another asking came before */
 
     answered = ask->op != NULL
                && (ask->op->rc == GH_OK || ask->op->rc == GH_ABSENT
                    || ask->op->rc == GH_CONFLICT);
-    late = lease_late(ask);
 
-    if (!answered || ask->op->rc != GH_OK || late || !lease_grant(ask)) {
+    if (!answered || ask->op->rc != GH_OK || age_ms >= 2 * (uint64_t) ask->most
+        || !lease_grant(ask))
+    {
         lease_failed(ask);
     }
 
-    if (answered && !late) {
+    if (answered) {
+        l->answered_at = ngx_max(ngx_current_msec, 1);
         gh_breaker_done(&l->breaker, true, ngx_current_msec, 0);
         ngx_gatehouse_degraded(l->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 0);
-        lease_finish(ask, 0);
-        return;
+
+    } else if (ask->refused || !ask->op->lost || l->breaker.pause_ms != 0) {
+        lease_silent(l);
+        end = LEASE_ALONE;
     }
 
-    /* a connection was lost with all that was asked on it: the store is
-     * about to be there again, or says at once that it is not */
+    /* otherwise its connection was lost: the store is about to be there
+     * again, or says at once that it is not */
 
-    if (!late && !ask->refused && l->breaker.pause_ms == 0) {
-        lease_finish(ask, 0);
-        return;
-    }
-
-    lease_silent(l);
-    lease_finish(ask, 1);
+    lease_finish(ask, end);
 }
 
 
-/* Nobody waits for it any more; timers go by the time of the loop's turn. */
-
-static ngx_uint_t
-lease_late(const lease_ask_t *ask)
+static uint64_t
+lease_age_ms(const lease_ask_t *ask)
 {
-    uint64_t spent_ms;
-
-    spent_ms =
-        (ngx_gatehouse_monotonic_ns() - ask->asked_ns) / (GH_NS_PER_S / 1000);
-
-    return spent_ms + NGX_GATEHOUSE_LEASE_TURN >= ask->deadline;
+    return (ngx_gatehouse_monotonic_ns() - ask->asked_ns)
+           / (GH_NS_PER_S / 1000);
 }
 
 
@@ -440,15 +406,15 @@ lease_failed(lease_ask_t *ask)
 
 
 /*
- * Another worker asks. It may have been stopped or killed: after three
- * quarters of what an asking may take nobody counts on it any more, its
- * answer is void, and there is time left to ask.
+ * Another worker asks. It may have been stopped or killed: after half of the
+ * time nobody counts on it any more, and we ask.
  */
 
 static void
 lease_poll(ngx_event_t *ev)
 {
-    uint64_t now_ns;
+    uint64_t age_ms;
+    lease_end_e end;
     lease_ask_t *ask;
     gh_lease_taken_t taken;
     ngx_gatehouse_leases_t *l;
@@ -456,37 +422,43 @@ lease_poll(ngx_event_t *ev)
     ask = (lease_ask_t *) ((u_char *) ev - offsetof(lease_ask_t, poll));
     l = ask->owner;
 
-    if (ask->ours) {
-        lease_leave(ask);
-        return;
-    }
+    age_ms = lease_age_ms(ask);
+    end =
+        ngx_current_msec - ask->due > LEASE_STOPPED ? LEASE_ANEW : LEASE_AGAIN;
 
-    now_ns = ngx_gatehouse_monotonic_ns();
-
-    (void) gh_lease_take_step(gh_cells_get(l->shm->rates, ask->hash), now_ns,
-                              1, &taken);
+    (void) gh_lease_take_step(gh_cells_get(l->shm->rates, ask->hash),
+                              ngx_gatehouse_monotonic_ns(), 1, &taken);
 
     if (!taken.asking || taken.serial != ask->serial) {
-        lease_finish(ask, 0);
+        lease_finish(ask, end);
         return;
     }
 
-    if (now_ns - ask->asked_ns
-        > (uint64_t) ask->most * (GH_NS_PER_S / 1000) * 3 / 4)
-    {
+    if (age_ms > ask->most / 2) {
         lease_failed(ask);
-        lease_finish(ask, 0);
+        lease_finish(ask, end);
         return;
     }
 
-    ngx_add_timer(&ask->poll, LEASE_POLL);
+    lease_look(ask);
 }
 
 
 static void
-lease_finish(lease_ask_t *ask, ngx_uint_t alone)
+lease_look(lease_ask_t *ask)
+{
+    ask->due = ngx_current_msec + LEASE_POLL;
+    ngx_add_timer(&ask->poll, LEASE_POLL);
+}
+
+
+/* Whoever is woken may ask again, and must not find this asking. */
+
+static void
+lease_finish(lease_ask_t *ask, lease_end_e end)
 {
     ngx_queue_t waiters;
+    ngx_gatehouse_waiter_t *waiter;
 
     ngx_queue_init(&waiters);
 
@@ -496,18 +468,15 @@ lease_finish(lease_ask_t *ask, ngx_uint_t alone)
     }
 
     lease_free(ask);
-    lease_wake(&waiters, alone);
-}
 
+    while (!ngx_queue_empty(&waiters)) {
+        waiter = ngx_gatehouse_waiter_first(&waiters);
+        waiter->alone = end == LEASE_ALONE;
 
-static void
-lease_wake(ngx_queue_t *waiters, ngx_uint_t alone)
-{
-    ngx_gatehouse_waiter_t *waiter;
+        if (end == LEASE_ANEW) {
+            waiter->since = 0;
+        }
 
-    while (!ngx_queue_empty(waiters)) {
-        waiter = ngx_gatehouse_waiter_first(waiters);
-        waiter->alone = alone ? 1 : 0;
         waiter->handler(waiter->data);
     }
 }

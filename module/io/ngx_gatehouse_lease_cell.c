@@ -15,11 +15,17 @@ ngx_gatehouse_lease_move(ngx_gatehouse_leases_t *l, uint64_t hash,
 }
 
 
+/*
+ * The time of the decision is one at which the token was there: after the
+ * store gave it, before anybody else could take it.
+ */
+
 uint64_t
 ngx_gatehouse_lease_take_cell(uint64_t old, void *data, gh_rc_t *rc)
 {
     ngx_gatehouse_lease_step_t *step = data;
 
+    step->now_ns = ngx_gatehouse_monotonic_ns();
     *rc = GH_OK;
 
     return gh_lease_take_step(old, step->now_ns, step->cost, &step->taken);

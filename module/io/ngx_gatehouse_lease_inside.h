@@ -29,6 +29,7 @@ struct ngx_gatehouse_leases_s {
     ngx_queue_t unsent;
     ngx_event_t flush;
     gh_breaker_t breaker;
+    ngx_msec_t answered_at; /* the store, anything; 0: not yet */
     ngx_connection_t dummy;
 };
 

@@ -8,9 +8,9 @@
 
 
 #define REDIS_OPEN_MIN 1000 /* ms: opening may take so long at least */
-#define REDIS_PAUSE 50      /* ms: doubled with every failure, */
+#define REDIS_PAUSE 10      /* ms: doubled with every failure, */
 #define REDIS_PAUSE_MAX 2000
-#define REDIS_STEADY 1000 /* ms: who lasted so long is no failure */
+#define REDIS_STEADY 100 /* ms: who lasted so long is no failure */
 
 
 static void redis_wait(ngx_gatehouse_redis_connection_t *conn);
@@ -110,9 +110,9 @@ redis_wait(ngx_gatehouse_redis_connection_t *conn)
     ngx_uint_t i;
     ngx_msec_t pause;
 
-    pause = conn->failures == 0 ? 10 : REDIS_PAUSE;
+    pause = REDIS_PAUSE;
 
-    for (i = 1; i < conn->failures && pause < REDIS_PAUSE_MAX; i++) {
+    for (i = 0; i < conn->failures && pause < REDIS_PAUSE_MAX; i++) {
         pause *= 2;
     }
 

@@ -14,6 +14,8 @@
 #define STORE_FOLLOW 200
 #define STORE_FOLLOW_REDIS 500
 #define STORE_QUEUE 4096
+#define STORE_LATE 3     /* ms: so much a timer may be late */
+#define STORE_LATE_MAX 2 /* times that a deadline is put off for it */
 
 
 /* An operation and what others do not see of it. */
@@ -23,6 +25,8 @@ typedef struct {
     ngx_queue_t queue; /* of what is pending */
     ngx_event_t guard;
     char *result; /* what op.result shows */
+    ngx_msec_t deadline, due;
+    unsigned late : 4;
     unsigned pending : 1;
     u_char bytes[1];
 } store_block_t;
@@ -365,6 +369,9 @@ ngx_gatehouse_store_submit(ngx_gatehouse_store_t *store,
     b->guard.handler = store_guard;
     b->guard.data = &store->dummy;
     b->guard.log = store->log;
+    b->deadline = deadline;
+    b->due = ngx_current_msec + deadline;
+    b->late = 0;
     ngx_add_timer(&b->guard, deadline);
 
     return NGX_AGAIN;
@@ -395,6 +402,7 @@ store_check(ngx_gatehouse_store_op_t *op)
     op->expires_at_s = 0;
     op->granted = 0;
     op->left = 0;
+    op->lost = 0;
 
     if (op->name.len > GH_STORE_NAME_MAX || op->value.len > GH_STORE_VALUE_MAX)
     {
@@ -427,12 +435,24 @@ store_count(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
 }
 
 
+/*
+ * A loop that did not turn, as when its process was stopped, looks at its
+ * timers before it reads: the reply may lie there.
+ */
+
 static void
 store_guard(ngx_event_t *ev)
 {
     store_block_t *b;
 
     b = (store_block_t *) ((u_char *) ev - offsetof(store_block_t, guard));
+
+    if (ngx_current_msec - b->due > STORE_LATE && b->late < STORE_LATE_MAX) {
+        b->late++;
+        b->due = ngx_current_msec + b->deadline;
+        ngx_add_timer(&b->guard, b->deadline);
+        return;
+    }
 
     b->store->backend->cancel(b->store, &b->op);
     b->op.rc = GH_UNAVAILABLE;

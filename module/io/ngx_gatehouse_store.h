@@ -59,6 +59,8 @@ struct ngx_gatehouse_store_op_s {
     unsigned once : 1;      /* CLAIM in a shared store: whatever is there, even
                              damaged, is not claimed again */
     unsigned abandoned : 1;
+    unsigned lost : 1; /* GH_UNAVAILABLE: with the connection; it may have
+                        been done or not */
 
     void (*handler)(ngx_gatehouse_store_op_t *op);
     void *data; /* the asker's */

@@ -32,11 +32,12 @@ typedef struct {
     gh_redis_verdict_t verdict; /* of the replies before the last */
     gh_str_t code;              /* its word; of constants only */
     ngx_msec_t asked_at;
-    ngx_uint_t script;  /* SCRIPT: which */
-    unsigned again : 1; /* after the scripts were lost */
-    unsigned moved : 1; /* after its primary was none any more */
-    unsigned look : 1;  /* USE: whose the mark is */
-    unsigned first : 1; /* CHANGES: where the log stands, no lines */
+    ngx_uint_t script;    /* SCRIPT: which */
+    unsigned again : 1;   /* after the scripts were lost */
+    unsigned moved : 1;   /* after its primary was none any more */
+    unsigned look : 1;    /* USE: whose the mark is */
+    unsigned first : 1;   /* CHANGES: where the log stands, no lines */
+    unsigned overdue : 1; /* somebody has waited for it in vain */
 } ngx_gatehouse_redis_slot_t;
 
 typedef struct {
@@ -52,7 +53,7 @@ typedef struct {
     uint64_t wanted;   /* the channel has told of it */
     ngx_gatehouse_node_t alone;
     uint64_t beat_us; /* when the last beat was sent; monotonic */
-    ngx_msec_t demoted_at;
+    ngx_msec_t demoted_at, lost_at, follow_due;
     unsigned demoted : 1;  /* said to be a replica; another is to be found */
     unsigned draining : 1; /* ... and still owes replies */
     unsigned beating : 1;
@@ -92,7 +93,7 @@ ngx_int_t ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
 
 /* Opens the channel, and asks from time to time. */
 void ngx_gatehouse_store_redis_follow(ngx_gatehouse_store_t *store);
-/* A reply is due for longer than the deadline. */
+/* Somebody waited in vain for a reply that is still due. */
 ngx_uint_t ngx_gatehouse_store_redis_late(ngx_gatehouse_store_t *store);
 /* A reply is due for so long that it will not come any more. */
 ngx_uint_t ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store);

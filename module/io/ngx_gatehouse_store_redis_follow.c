@@ -8,6 +8,7 @@
 
 
 #define REDIS_SILENT_MIN 2000 /* ms: who owes a reply so long is left */
+#define REDIS_STOPPED 100     /* ms: we were stopped, and have not looked */
 
 
 static void redis_follow(ngx_event_t *ev);
@@ -38,6 +39,7 @@ ngx_gatehouse_store_redis_follow(ngx_gatehouse_store_t *store)
 
     ngx_gatehouse_redis_start(&redis->channel, &redis_channel_owner, store,
                               redis->conf, store->log);
+    redis->follow_due = ngx_current_msec + store->conf.follow;
     ngx_add_timer(&redis->follow, store->conf.follow);
 }
 
@@ -105,7 +107,8 @@ ngx_gatehouse_store_redis_late(ngx_gatehouse_store_t *store)
     first = ngx_queue_data(ngx_queue_head(&redis->asked),
                            ngx_gatehouse_redis_slot_t, queue);
 
-    return ngx_current_msec - first->asked_at > store->conf.deadline;
+    return first->overdue
+           && ngx_current_msec - first->asked_at > store->conf.deadline;
 }
 
 
@@ -134,14 +137,19 @@ redis_follow(ngx_event_t *ev)
     ngx_connection_t *dummy = ev->data;
     ngx_gatehouse_store_t *store = dummy->data;
     ngx_gatehouse_redis_t *redis = store->ctx;
+    ngx_uint_t stopped;
+
+    stopped = ngx_current_msec - redis->follow_due > REDIS_STOPPED;
 
     /* cancelable: an exiting worker does not wait for it, and follows on as
      * long as something else keeps it */
 
+    redis->follow_due = ngx_current_msec + store->conf.follow;
     ngx_add_timer(&redis->follow, store->conf.follow);
 
     if (redis->draining
-        || (redis->ready && ngx_gatehouse_store_redis_silent(store)))
+        || (redis->ready && !stopped
+            && ngx_gatehouse_store_redis_silent(store)))
     {
         ngx_gatehouse_redis_leave(&redis->ops, "does not answer");
         return;

@@ -321,6 +321,7 @@ ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
 
         if (op != NULL && (!again || redis_elsewhere(store, op) != NGX_OK)) {
             op->rc = GH_UNAVAILABLE;
+            op->lost = 1;
             ngx_gatehouse_store_complete(store, op);
         }
     }
@@ -335,6 +336,7 @@ ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 
     op->private_data = NULL;
     slot->op = NULL;
+    slot->overdue = 1;
 
     if (slot->bytes.data != NULL) {
         /* it was never sent */

@@ -91,7 +91,10 @@ ngx_gatehouse_store_redis_demoted(ngx_gatehouse_store_t *store)
 }
 
 
-/* What closes may be back at once; what is silent is not asked twice. */
+/*
+ * What closes may be back at once, and is asked for as long as it takes new
+ * connections; what is silent is not asked twice.
+ */
 
 ngx_uint_t
 ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store)
@@ -106,6 +109,12 @@ ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store)
         return ngx_current_msec - redis->demoted_at < store->conf.deadline;
     }
 
-    return redis->ready && redis->ops.failures == 0
-           && !ngx_gatehouse_store_redis_silent(store);
+    if (redis->ready) {
+        redis->lost_at = ngx_current_msec;
+        return redis->ops.failures <= 1
+               && !ngx_gatehouse_store_redis_silent(store);
+    }
+
+    return redis->hopeful && redis->ops.reached
+           && ngx_current_msec - redis->lost_at < store->conf.deadline;
 }

@@ -268,7 +268,7 @@ a_node_never_holds_what_the_store_does_not_count(void **state)
     (void) state;
     uint64_t word = 0, now = NOW, out = 0, until = 0;
     gh_lease_asked_t asked = { false, 0, 0 };
-    gh_lease_taken_t taken = { GH_LEASE_EMPTY, 0, 0, 0, false };
+    gh_lease_taken_t taken = { GH_LEASE_EMPTY, 0, 0, false };
     uint64_t granted = 0, asked_at = 0;
     bool waits = false, held = false;
 
