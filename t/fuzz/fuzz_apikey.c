@@ -3,14 +3,12 @@
  * and a checksum, what is refused tells nothing, and no text is both.
  */
 
+#include "fuzz.h"
+
 #include "gh_apikey.h"
 
-#include <stdlib.h>
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void is_ours(gh_str_t text, gh_str_t id);
-static void must(bool holds);
 
 
 int
@@ -21,14 +19,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t hash[GH_SHA256_LEN];
     gh_rc_t rc = gh_apikey_parse(text, &key);
 
-    must(rc == GH_OK || rc == GH_INVALID);
+    require(rc == GH_OK || rc == GH_INVALID);
 
     if (rc == GH_OK && key.native) {
         is_ours(text, key.id);
 
     } else {
-        must(!key.native && key.id.len == 0);
-        must(rc == GH_INVALID || !gh_str_starts(text, GH_STR("gh_")));
+        require(!key.native && key.id.len == 0);
+        require(rc == GH_INVALID || !gh_str_starts(text, GH_STR("gh_")));
     }
 
     (void) gh_apikey_hash_parse(text, hash);
@@ -45,24 +43,15 @@ is_ours(gh_str_t text, gh_str_t id)
     char copy[GH_APIKEY_TEXT_MAX];
     gh_apikey_t key;
 
-    must(text.len <= sizeof(copy));
-    must(gh_apikey_id_valid(id));
-    must(id.data == text.data + 3);
+    require(text.len <= sizeof(copy));
+    require(gh_apikey_id_valid(id));
+    require(id.data == text.data + 3);
     memcpy(copy, text.data, text.len);
 
     for (size_t i = 3; i < text.len; i++) {
         copy[i] = text.data[i] == 'a' ? 'b' : 'a';
-        must(gh_apikey_parse((gh_str_t){ copy, text.len }, &key)
-             == GH_INVALID);
+        require(gh_apikey_parse((gh_str_t){ copy, text.len }, &key)
+                == GH_INVALID);
         copy[i] = text.data[i];
-    }
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
     }
 }

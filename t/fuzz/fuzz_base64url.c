@@ -3,17 +3,15 @@
  * that no value has two, and a refusal must leave the buffer as it was.
  */
 
-#include "gh_bytes.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
+#include "gh_bytes.h"
 
 
 typedef gh_rc_t (*coder_t)(gh_str_t in, gh_buf_t *out);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void one_text_per_value(gh_str_t text, coder_t decode, coder_t encode);
 static void comes_back(gh_str_t bytes, coder_t decode, coder_t encode);
-static void must(bool holds);
 
 
 int
@@ -38,20 +36,20 @@ one_text_per_value(gh_str_t text, coder_t decode, coder_t encode)
     gh_buf_t bytes = { malloc(cap), 0, cap };
     gh_buf_t again = { malloc(text.len + 1), 0, text.len };
 
-    must(bytes.data != NULL && again.data != NULL);
+    require(bytes.data != NULL && again.data != NULL);
 
     if (decode(text, &bytes) == GH_OK) {
-        must(encode(gh_buf_str(&bytes), &again) == GH_OK);
-        must(gh_str_eq(gh_buf_str(&again), text));
+        require(encode(gh_buf_str(&bytes), &again) == GH_OK);
+        require(gh_str_eq(gh_buf_str(&again), text));
 
         size_t len = bytes.len;
         gh_buf_t small = { bytes.data, 0, len == 0 ? 0 : len - 1 };
 
-        must(decode(text, &small) == (len == 0 ? GH_OK : GH_TOO_LONG));
-        must(small.len == 0);
+        require(decode(text, &small) == (len == 0 ? GH_OK : GH_TOO_LONG));
+        require(small.len == 0);
 
     } else {
-        must(bytes.len == 0);
+        require(bytes.len == 0);
     }
 
     free(bytes.data);
@@ -66,20 +64,11 @@ comes_back(gh_str_t bytes, coder_t decode, coder_t encode)
     gh_buf_t text = { malloc(cap), 0, cap };
     gh_buf_t again = { malloc(bytes.len + 1), 0, bytes.len };
 
-    must(text.data != NULL && again.data != NULL);
-    must(encode(bytes, &text) == GH_OK);
-    must(decode(gh_buf_str(&text), &again) == GH_OK);
-    must(gh_str_eq(gh_buf_str(&again), bytes));
+    require(text.data != NULL && again.data != NULL);
+    require(encode(bytes, &text) == GH_OK);
+    require(decode(gh_buf_str(&text), &again) == GH_OK);
+    require(gh_str_eq(gh_buf_str(&again), bytes));
 
     free(text.data);
     free(again.data);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

@@ -4,24 +4,13 @@
  * feed, and the claims as JSON.
  */
 
+#include "fuzz.h"
+
 #include "gh_json_path.h"
 #include "gh_principal.h"
 
-#include <stdlib.h>
 
 #define CLAIMS_MAX 65536
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 /* Visible, and a space only between what is visible. */

@@ -3,23 +3,12 @@
  * its own origin, by https.
  */
 
+#include "fuzz.h"
+
 #include "gh_discovery.h"
 
-#include <stdlib.h>
 
 #define ISSUER "https://idp.test/realms/a"
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 int

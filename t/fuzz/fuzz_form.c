@@ -2,23 +2,11 @@
  * Forms: what is read is UTF-8 without NULs, and comes back when written.
  */
 
+#include "fuzz.h"
+
 #include "gh_form.h"
 
 #include "gh_utf8.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static bool

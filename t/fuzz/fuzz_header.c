@@ -3,18 +3,17 @@
  * CGI, WSGI and PHP read it, and a principal's name is one whatever follows.
  */
 
+#include "fuzz.h"
+
 #include "gh_header.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 
 #define NAME_MAX 300
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void spelled(const char *name, size_t len, gh_header_class_t is);
 static void configured(gh_str_t name, gh_header_class_t is);
-static void must(bool holds);
 
 
 int
@@ -29,15 +28,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     is = gh_header_classify(NULL, name);
-    must(is >= GH_HEADER_KEEP && is <= GH_HEADER_FORWARDED);
-    must(gh_header_eq(name, name));
+    require(is >= GH_HEADER_KEEP && is <= GH_HEADER_FORWARDED);
+    require(gh_header_eq(name, name));
     spelled(name.data, name.len, is);
     configured(name, is);
 
     memcpy(longer, "x_PRINCIPAL", 11);
     memcpy(longer + 11, data, size);
-    must(gh_header_classify(NULL, (gh_str_t){ longer, size + 11 })
-         == GH_HEADER_PRINCIPAL);
+    require(gh_header_classify(NULL, (gh_str_t){ longer, size + 11 })
+            == GH_HEADER_PRINCIPAL);
 
     return 0;
 }
@@ -64,8 +63,8 @@ spelled(const char *name, size_t len, gh_header_class_t is)
         }
     }
 
-    must(gh_header_eq((gh_str_t){ name, len }, again));
-    must(gh_header_classify(NULL, again) == is);
+    require(gh_header_eq((gh_str_t){ name, len }, again));
+    require(gh_header_classify(NULL, again) == is);
 }
 
 
@@ -80,22 +79,13 @@ configured(gh_str_t name, gh_header_class_t is)
         return;
     }
 
-    must(gh_header_classify(set, name) == is);
+    require(gh_header_classify(set, name) == is);
     rc = gh_header_set_add(set, name);
-    must(rc == GH_OK || rc == GH_INVALID || rc == GH_TOO_LONG);
-    must(gh_header_classify(set, name)
-             == (rc == GH_OK && name.data[name.len - 1] != '*'
-                     ? GH_HEADER_PRINCIPAL
-                     : is)
-         || (rc == GH_OK && name.data[name.len - 1] == '*'));
+    require(rc == GH_OK || rc == GH_INVALID || rc == GH_TOO_LONG);
+    require(gh_header_classify(set, name)
+                == (rc == GH_OK && name.data[name.len - 1] != '*'
+                        ? GH_HEADER_PRINCIPAL
+                        : is)
+            || (rc == GH_OK && name.data[name.len - 1] == '*'));
     gh_header_set_destroy(set);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

@@ -4,23 +4,12 @@
  * way, what it must.
  */
 
+#include "fuzz.h"
+
 #include "gh_oidc.h"
 
-#include <stdlib.h>
 
 #define NOW INT64_C(1800000000)
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static const char *

@@ -5,13 +5,11 @@
  * good one: 32 bits of offset, 32 bits of value, each.
  */
 
+#include "fuzz.h"
+
 #include "gh_image_layout.h"
 #include "gh_policy.h"
 
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static gh_rc_t read_secret(void *ctx, gh_str_t path, gh_buf_t *out,
                            const char **why);
@@ -24,7 +22,6 @@ static void read_consumers(const gh_image_t *im);
 static void read_services(const gh_image_t *im);
 static void read_refs(const gh_image_t *im, gh_span_t refs);
 static void read_bytes(gh_str_t bytes);
-static void must(bool holds);
 
 
 static const uint8_t sip[16];
@@ -60,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *copy = malloc(len);
     gh_image_t im;
 
-    must(copy != NULL);
+    require(copy != NULL);
 
     if (whole) {
         memcpy(copy, data, len);
@@ -82,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_all(&im);
     }
 
-    must(size > 0 || im.base == copy);
+    require(size > 0 || im.base == copy);
     free(copy);
 
     return 0;
@@ -111,10 +108,11 @@ good_image(void)
         return image;
     }
 
-    must(gh_policy_set_create(gh_alloc_libc(), &set) == GH_OK);
-    must(gh_policy_set_file(set, GH_STR("p"), GH_STR(document), 1, NULL)
-         == GH_OK);
-    must(gh_policy_set_compile(set, &env, 1, 1, sip, &image, NULL) == GH_OK);
+    require(gh_policy_set_create(gh_alloc_libc(), &set) == GH_OK);
+    require(gh_policy_set_file(set, GH_STR("p"), GH_STR(document), 1, NULL)
+            == GH_OK);
+    require(gh_policy_set_compile(set, &env, 1, 1, sip, &image, NULL)
+            == GH_OK);
     gh_policy_set_destroy(set);
 
     return image;
@@ -158,7 +156,7 @@ read_names(const gh_image_t *im, gh_str_t name)
     uint8_t hash[GH_SHA256_LEN] = { 1, 2, 3, 4, 5, 6, 7, 8 };
     json_t *claims = json_pack("{s:s,s:s}", "azp", "acme", "sub", "x");
 
-    must(claims != NULL);
+    require(claims != NULL);
     (void) gh_image_plan_named(im, name);
     (void) gh_image_consumer(im, name);
     (void) gh_image_key_by_id(im, name);
@@ -201,8 +199,8 @@ read_plans(const gh_image_t *im)
         }
     }
 
-    must(im->plan_default == GH_IMAGE_ABSENT
-         || gh_image_plan(im, im->plan_default) != NULL);
+    require(im->plan_default == GH_IMAGE_ABSENT
+            || gh_image_plan(im, im->plan_default) != NULL);
 }
 
 
@@ -217,15 +215,15 @@ read_consumers(const gh_image_t *im)
         read_bytes(gh_image_str(im, consumer->email));
         read_refs(im, consumer->groups);
         read_refs(im, consumer->scopes);
-        must(consumer->plan == GH_IMAGE_ABSENT
-             || gh_image_plan(im, consumer->plan) != NULL);
+        require(consumer->plan == GH_IMAGE_ABSENT
+                || gh_image_plan(im, consumer->plan) != NULL);
     }
 
     for (uint32_t i = 0; i < im->n_keys; i++) {
         const gh_image_key_t *key = gh_image_key_at(im, i);
 
         read_bytes(gh_image_str(im, key->id));
-        must(gh_image_consumer_at(im, key->consumer) != NULL);
+        require(gh_image_consumer_at(im, key->consumer) != NULL);
     }
 
     for (uint32_t i = 0; i < im->n_tokens; i++) {
@@ -234,7 +232,7 @@ read_consumers(const gh_image_t *im)
 
         read_bytes(gh_image_str(im, token->issuer));
         read_refs(im, pairs);
-        must(gh_image_consumer_at(im, token->consumer) != NULL);
+        require(gh_image_consumer_at(im, token->consumer) != NULL);
     }
 
     for (uint32_t i = 0; i < im->n_signatures; i++) {
@@ -243,7 +241,7 @@ read_consumers(const gh_image_t *im)
         read_bytes(gh_image_str(im, s->keyid));
         read_bytes(gh_image_str(im, s->algorithm));
         read_bytes(gh_image_str(im, s->key));
-        must(gh_image_consumer_at(im, s->consumer) != NULL);
+        require(gh_image_consumer_at(im, s->consumer) != NULL);
     }
 }
 
@@ -280,7 +278,7 @@ read_services(const gh_image_t *im)
         for (uint32_t j = 0; j < version->deployments.n; j++) {
             read_bytes(gh_image_str(im, deployments[j].name));
             read_bytes(gh_image_str(im, deployments[j].upstream));
-            must(deployments[j].index < im->n_deployments);
+            require(deployments[j].index < im->n_deployments);
         }
     }
 }
@@ -308,13 +306,4 @@ read_bytes(gh_str_t bytes)
     }
 
     (void) seen;
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

@@ -4,20 +4,19 @@
  * the value there; errors must have a place; any bytes quoted must read back.
  */
 
+#include "fuzz.h"
+
 #include "gh_json.h"
 
-#include <stdlib.h>
 
 #define MAX 65536
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_error(const gh_json_error_t *err);
 static void check_pointer(gh_str_t text, json_t *root, gh_str_t pointer);
 static size_t offset_of(gh_str_t text, unsigned line, unsigned column);
 static unsigned depth_of(json_t *value);
 static void check_quote(gh_str_t bytes);
-static void must(bool holds);
 
 
 int
@@ -32,12 +31,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gh_rc_t rc = gh_json_parse(text, MAX, &root, &err);
 
     if (rc == GH_OK) {
-        must(depth_of(root) <= GH_JSON_DEPTH_MAX);
+        require(depth_of(root) <= GH_JSON_DEPTH_MAX);
         check_pointer(text, root, pointer);
         json_decref(root);
 
     } else {
-        must(root == NULL);
+        require(root == NULL);
         check_error(&err);
         (void) gh_json_locate(text, pointer, false, &line, &column);
     }
@@ -55,11 +54,11 @@ check_error(const gh_json_error_t *err)
 {
     size_t len = strnlen(err->message, sizeof(err->message));
 
-    must(err->line >= 1 && err->column >= 1);
-    must(len > 0 && len < sizeof(err->message));
+    require(err->line >= 1 && err->column >= 1);
+    require(len > 0 && len < sizeof(err->message));
 
     for (size_t i = 0; i < len; i++) {
-        must(err->message[i] >= ' ' && err->message[i] <= '~');
+        require(err->message[i] >= ' ' && err->message[i] <= '~');
     }
 }
 
@@ -71,10 +70,11 @@ check_pointer(gh_str_t text, json_t *root, gh_str_t pointer)
     json_t *value = gh_json_pointer(root, pointer);
     gh_rc_t rc = gh_json_locate(text, pointer, false, &line, &column);
 
-    must(rc == (value != NULL ? GH_OK : GH_ABSENT));
+    require(rc == (value != NULL ? GH_OK : GH_ABSENT));
 
     if (value == NULL) {
-        must(gh_json_locate(text, pointer, true, &line, &column) == GH_ABSENT);
+        require(gh_json_locate(text, pointer, true, &line, &column)
+                == GH_ABSENT);
         return;
     }
 
@@ -82,11 +82,11 @@ check_pointer(gh_str_t text, json_t *root, gh_str_t pointer)
     json_t *found = json_loadb(text.data + at, text.len - at,
                                JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
 
-    must(found != NULL && json_equal(found, value));
+    require(found != NULL && json_equal(found, value));
     json_decref(found);
 
-    must(gh_json_locate(text, pointer, true, &line, &column) == GH_OK);
-    must(offset_of(text, line, column) <= at);
+    require(gh_json_locate(text, pointer, true, &line, &column) == GH_OK);
+    require(offset_of(text, line, column) <= at);
 }
 
 
@@ -96,12 +96,12 @@ offset_of(gh_str_t text, unsigned line, unsigned column)
     size_t at = 0;
 
     while (line > 1) {
-        must(at < text.len);
+        require(at < text.len);
         line -= text.data[at++] == '\n';
     }
 
     at += column - 1;
-    must(at < text.len);
+    require(at < text.len);
 
     return at;
 }
@@ -146,25 +146,16 @@ check_quote(gh_str_t bytes)
     gh_buf_t out = { malloc(cap), 0, cap };
     json_t *root;
 
-    must(out.data != NULL);
-    must(gh_buf_add_char(&out, '[') == GH_OK);
-    must(gh_json_quote(bytes, &out) == GH_OK);
-    must(gh_buf_add_char(&out, ']') == GH_OK);
+    require(out.data != NULL);
+    require(gh_buf_add_char(&out, '[') == GH_OK);
+    require(gh_json_quote(bytes, &out) == GH_OK);
+    require(gh_buf_add_char(&out, ']') == GH_OK);
 
     /* a NUL is written as it should be, and refused by our own reader */
     root = json_loadb(out.data, out.len, JSON_ALLOW_NUL, NULL);
-    must(root != NULL);
-    must(memchr(out.data, '\n', out.len) == NULL);
+    require(root != NULL);
+    require(memchr(out.data, '\n', out.len) == NULL);
 
     json_decref(root);
     free(out.data);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

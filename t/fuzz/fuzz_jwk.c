@@ -3,19 +3,18 @@
  * verifies no signature of zeros, and can be published and taken again.
  */
 
+#include "fuzz.h"
+
 #include "gh_jwk.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <stdlib.h>
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_set(gh_rc_t rc, gh_jwks_t *set);
 static void check_key(const gh_jwks_t *set, size_t i);
 static void check_bounds(EVP_PKEY *pkey);
 static void check_again(const gh_jwk_t *key);
-static void must(bool holds);
 
 
 int
@@ -27,15 +26,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > 0 && data[0] == '-') {
         rc = gh_jwks_from_pem(text, gh_alloc_libc(), &set);
-        must(rc == GH_OK || rc == GH_INVALID || rc == GH_TOO_LONG);
+        require(rc == GH_OK || rc == GH_INVALID || rc == GH_TOO_LONG);
 
     } else {
         rc = gh_jwks_parse(text, gh_alloc_libc(), &set, NULL);
-        must(rc == GH_OK || rc == GH_ABSENT || rc == GH_INVALID
-             || rc == GH_TOO_LONG);
+        require(rc == GH_OK || rc == GH_ABSENT || rc == GH_INVALID
+                || rc == GH_TOO_LONG);
     }
 
-    must(ERR_peek_error() == 0);
+    require(ERR_peek_error() == 0);
     check_set(rc, set);
     gh_jwks_destroy(set);
     return 0;
@@ -45,13 +44,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 check_set(gh_rc_t rc, gh_jwks_t *set)
 {
-    must((rc == GH_OK) == (set != NULL));
+    require((rc == GH_OK) == (set != NULL));
 
     if (set == NULL) {
         return;
     }
 
-    must(gh_jwks_count(set) > 0 && gh_jwks_count(set) <= GH_JWKS_KEYS_MAX);
+    require(gh_jwks_count(set) > 0 && gh_jwks_count(set) <= GH_JWKS_KEYS_MAX);
 
     for (size_t i = 0; i < gh_jwks_count(set); i++) {
         check_key(set, i);
@@ -65,20 +64,20 @@ check_key(const gh_jwks_t *set, size_t i)
     static const char zeros[GH_SIGNATURE_MAX];
     const gh_jwk_t *key = gh_jwks_at(set, i);
 
-    must(key->pkey != NULL && key->secret.len == 0);
-    must(key->kid.len <= GH_KID_MAX);
-    must(key->algs != 0 && (key->algs & ~GH_ALGS_DEFAULT) == 0);
-    must(key->kid.len == 0 || gh_jwks_has_kid(set, key->kid));
+    require(key->pkey != NULL && key->secret.len == 0);
+    require(key->kid.len <= GH_KID_MAX);
+    require(key->algs != 0 && (key->algs & ~GH_ALGS_DEFAULT) == 0);
+    require(key->kid.len == 0 || gh_jwks_has_kid(set, key->kid));
     check_bounds(key->pkey);
 
     for (gh_alg_t alg = GH_ALG_NONE; alg < GH_ALG_COUNT; alg++) {
         size_t len = gh_jwk_signature_len(key, alg);
 
-        must((len > 0) == ((key->algs >> alg & 1) == 1));
-        must(len <= GH_SIGNATURE_MAX);
-        must(gh_jwk_verify(set, i, alg, GH_STR("text"),
-                           (gh_str_t){ zeros, len })
-             == GH_DENIED);
+        require((len > 0) == ((key->algs >> alg & 1) == 1));
+        require(len <= GH_SIGNATURE_MAX);
+        require(gh_jwk_verify(set, i, alg, GH_STR("text"),
+                              (gh_str_t){ zeros, len })
+                == GH_DENIED);
     }
 
     check_again(key);
@@ -92,13 +91,13 @@ check_bounds(EVP_PKEY *pkey)
     BIGNUM *e = NULL;
 
     if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA) {
-        must(bits == 253 || bits == 256 || bits == 384 || bits == 521);
+        require(bits == 253 || bits == 256 || bits == 384 || bits == 521);
         return;
     }
 
-    must(bits >= 2048 && bits <= 8192);
-    must(EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1);
-    must(BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 32);
+    require(bits >= 2048 && bits <= 8192);
+    require(EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1);
+    require(BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 32);
     BN_free(e);
 }
 
@@ -110,25 +109,16 @@ check_again(const gh_jwk_t *key)
     gh_buf_t out = GH_BUF(room);
     gh_jwks_t *set = NULL;
 
-    must(gh_buf_add(&out, GH_STR("{\"keys\":[")) == GH_OK);
-    must(gh_jwk_build(key->pkey, GH_ALG_NONE, key->kid, &out) == GH_OK);
-    must(gh_buf_add(&out, GH_STR("]}")) == GH_OK);
-    must(gh_jwks_parse(gh_buf_str(&out), gh_alloc_libc(), &set, NULL)
-         == GH_OK);
+    require(gh_buf_add(&out, GH_STR("{\"keys\":[")) == GH_OK);
+    require(gh_jwk_build(key->pkey, GH_ALG_NONE, key->kid, &out) == GH_OK);
+    require(gh_buf_add(&out, GH_STR("]}")) == GH_OK);
+    require(gh_jwks_parse(gh_buf_str(&out), gh_alloc_libc(), &set, NULL)
+            == GH_OK);
 
     const gh_jwk_t *again = gh_jwks_at(set, 0);
 
-    must(gh_str_eq(again->kid, key->kid));
-    must((key->algs & ~again->algs) == 0);
-    must(EVP_PKEY_eq(again->pkey, key->pkey) == 1);
+    require(gh_str_eq(again->kid, key->kid));
+    require((key->algs & ~again->algs) == 0);
+    require(EVP_PKEY_eq(again->pkey, key->pkey) == 1);
     gh_jwks_destroy(set);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

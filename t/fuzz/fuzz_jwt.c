@@ -5,23 +5,22 @@
  * token has one text.
  */
 
+#include "fuzz.h"
+
 #include "gh_bytes.h"
 #include "gh_jwt.h"
 
 #include <openssl/err.h>
-#include <stdlib.h>
 
 #define NOW INT64_C(1800000000)
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static gh_jwks_t *the_keys(void);
 static gh_str_t make_token(gh_str_t text, gh_buf_t *out);
 static void judge(gh_str_t text);
 static gh_rc_t claims_hold(const gh_jwt_t *jwt, gh_reason_t *reason);
 static void check_one_text(const gh_jwt_t *jwt);
 static void check_signed(gh_str_t signing_input);
-static void must(bool holds);
 
 
 /* Public halves; the private ones signed the seeds and are gone. */
@@ -77,9 +76,9 @@ the_keys(void)
     static gh_jwks_t *keys;
 
     if (keys == NULL) {
-        must(gh_jwks_parse(gh_str(keys_json), gh_alloc_libc(), &keys, NULL)
-             == GH_OK);
-        must(gh_jwks_count(keys) == 4);
+        require(gh_jwks_parse(gh_str(keys_json), gh_alloc_libc(), &keys, NULL)
+                == GH_OK);
+        require(gh_jwks_count(keys) == 4);
     }
 
     return keys;
@@ -92,12 +91,12 @@ make_token(gh_str_t text, gh_buf_t *out)
     static const char zeros[64];
     gh_str_t claims, header = gh_str_cut(text, '\n', &claims);
 
-    must(gh_base64url_encode(header, out) == GH_OK);
-    must(gh_buf_add_char(out, '.') == GH_OK);
-    must(gh_base64url_encode(claims, out) == GH_OK);
-    must(gh_buf_add_char(out, '.') == GH_OK);
-    must(gh_base64url_encode((gh_str_t){ zeros, sizeof(zeros) }, out)
-         == GH_OK);
+    require(gh_base64url_encode(header, out) == GH_OK);
+    require(gh_buf_add_char(out, '.') == GH_OK);
+    require(gh_base64url_encode(claims, out) == GH_OK);
+    require(gh_buf_add_char(out, '.') == GH_OK);
+    require(gh_base64url_encode((gh_str_t){ zeros, sizeof(zeros) }, out)
+            == GH_OK);
 
     return gh_buf_str(out);
 }
@@ -111,24 +110,24 @@ judge(gh_str_t text)
 
     gh_rc_t rc = gh_jwt_parse(text, &jwt, &reason);
 
-    must(rc == GH_OK || rc == GH_INVALID);
-    must((rc == GH_OK) == (reason == GH_REASON_NONE));
+    require(rc == GH_OK || rc == GH_INVALID);
+    require((rc == GH_OK) == (reason == GH_REASON_NONE));
 
     if (rc != GH_OK) {
-        must(jwt.header == NULL);
+        require(jwt.header == NULL);
         return;
     }
 
-    must(text.len <= GH_JWT_BYTES_MAX && jwt.kid.len <= GH_KID_MAX);
-    must(jwt.alg > GH_ALG_NONE && jwt.alg < GH_ALG_COUNT);
+    require(text.len <= GH_JWT_BYTES_MAX && jwt.kid.len <= GH_KID_MAX);
+    require(jwt.alg > GH_ALG_NONE && jwt.alg < GH_ALG_COUNT);
     check_one_text(&jwt);
 
     (void) claims_hold(&jwt, &reason);
 
     /* also where the claims do not hold, and with every algorithm allowed */
     rc = gh_jwt_verify(&jwt, the_keys(), ~(gh_algs_t) 0, &reason);
-    must(rc == GH_OK || rc == GH_DENIED || rc == GH_ABSENT);
-    must(ERR_peek_error() == 0);
+    require(rc == GH_OK || rc == GH_DENIED || rc == GH_ABSENT);
+    require(ERR_peek_error() == 0);
 
     if (rc == GH_OK) {
         check_signed(jwt.signing_input);
@@ -153,19 +152,21 @@ claims_hold(const gh_jwt_t *jwt, gh_reason_t *reason)
 
     gh_rc_t rc = gh_jwt_peek(jwt, &claims, reason);
 
-    must((rc == GH_OK) == (claims != NULL));
+    require((rc == GH_OK) == (claims != NULL));
 
     if (rc != GH_OK) {
-        must(rc == GH_INVALID && *reason != GH_REASON_NONE);
+        require(rc == GH_INVALID && *reason != GH_REASON_NONE);
         return rc;
     }
 
     rc = gh_jwt_check_claims(jwt, claims, &policy, NOW, reason);
-    must(rc == GH_OK || (rc == GH_DENIED && *reason != GH_REASON_NONE));
+    require(rc == GH_OK || (rc == GH_DENIED && *reason != GH_REASON_NONE));
 
     if (rc == GH_OK) {
-        must(gh_json_date(claims, "exp", &exp_s) == GH_OK && exp_s + 5 > NOW);
-        must(gh_jwt_recheck(claims, &policy, exp_s + 5, reason) == GH_DENIED);
+        require(gh_json_date(claims, "exp", &exp_s) == GH_OK
+                && exp_s + 5 > NOW);
+        require(gh_jwt_recheck(claims, &policy, exp_s + 5, reason)
+                == GH_DENIED);
     }
 
     json_decref(claims);
@@ -180,8 +181,8 @@ check_one_text(const gh_jwt_t *jwt)
     gh_buf_t out = GH_BUF(room);
     gh_str_t signature = { jwt->signature, jwt->signature_len };
 
-    must(gh_base64url_encode(signature, &out) == GH_OK);
-    must(gh_str_eq(gh_buf_str(&out), jwt->signature_b64));
+    require(gh_base64url_encode(signature, &out) == GH_OK);
+    require(gh_str_eq(gh_buf_str(&out), jwt->signature_b64));
 }
 
 
@@ -195,14 +196,5 @@ check_signed(gh_str_t signing_input)
         known = known || gh_str_eq(header, gh_str(headers[i]));
     }
 
-    must(known && gh_str_eq(rest, gh_str(payload)));
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
+    require(known && gh_str_eq(rest, gh_str(payload)));
 }

@@ -2,21 +2,9 @@
  * Key sets from the store: what is read is written as the same bytes again.
  */
 
+#include "fuzz.h"
+
 #include "gh_keys_record.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 int

@@ -3,15 +3,13 @@
  * shown without a surprise; what is refused says why.
  */
 
+#include "fuzz.h"
+
 #include "gh_limit.h"
 
-#include <stdlib.h>
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void spend(const gh_limit_t *limit);
 static void show(gh_str_t name, const gh_limit_t *limit);
-static void must(bool holds);
 
 
 int
@@ -22,24 +20,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gh_limit_t limit;
 
     if (gh_limit_parse(text, &limit, &message) != GH_OK) {
-        must(message != NULL && message[0] != '\0');
+        require(message != NULL && message[0] != '\0');
         return 0;
     }
 
-    must(message == NULL);
-    must(gh_limit_valid(&limit));
+    require(message == NULL);
+    require(gh_limit_valid(&limit));
     show(text, &limit);
 
     if (limit.kind == GH_LIMIT_RATE) {
         /* never more than the rate, and 99 % of it */
         uint64_t served = limit.unit_s * GH_NS_PER_S / limit.interval_ns;
 
-        must(served <= limit.amount);
-        must(served >= limit.amount / 100 * 99);
+        require(served <= limit.amount);
+        require(served >= limit.amount / 100 * 99);
         spend(&limit);
 
     } else {
-        must(gh_quota_reservation(&limit) <= limit.amount);
+        require(gh_quota_reservation(&limit) <= limit.amount);
     }
 
     return 0;
@@ -54,11 +52,11 @@ spend(const gh_limit_t *limit)
     gh_gcra_cell_t cell = 0;
     gh_limit_state_t s;
 
-    must(gh_gcra_take(&cell, limit, now_ns, limit->burst, &s) == GH_OK);
-    must(s.remaining == 0);
-    must(gh_gcra_take(&cell, limit, now_ns, 1, &s) == GH_DENIED);
-    must(s.retry_ns == limit->interval_ns);
-    must(gh_gcra_take(&cell, limit, now_ns + s.retry_ns, 1, &s) == GH_OK);
+    require(gh_gcra_take(&cell, limit, now_ns, limit->burst, &s) == GH_OK);
+    require(s.remaining == 0);
+    require(gh_gcra_take(&cell, limit, now_ns, 1, &s) == GH_DENIED);
+    require(s.retry_ns == limit->interval_ns);
+    require(gh_gcra_take(&cell, limit, now_ns + s.retry_ns, 1, &s) == GH_OK);
 }
 
 
@@ -69,25 +67,16 @@ show(gh_str_t name, const gh_limit_t *limit)
     size_t cap = GH_LIMIT_TEXT_MAX(name.len);
     gh_buf_t text = { malloc(cap), 0, cap }, out = { malloc(cap), 0, cap };
 
-    must(text.data != NULL && out.data != NULL);
+    require(text.data != NULL && out.data != NULL);
 
     gh_rc_t rc = gh_limit_text(name, limit, &text, &shown.text);
 
-    must(rc == GH_OK || (rc == GH_INVALID && text.len == 0));
-    must(gh_limit_policy_field(&shown, 1, &out) == rc);
-    must(gh_str_eq(gh_buf_str(&out), gh_buf_str(&text)));
+    require(rc == GH_OK || (rc == GH_INVALID && text.len == 0));
+    require(gh_limit_policy_field(&shown, 1, &out) == rc);
+    require(gh_str_eq(gh_buf_str(&out), gh_buf_str(&text)));
 
     out.len = 0;
-    must(gh_limit_field(&shown, 1, &out) == rc);
+    require(gh_limit_field(&shown, 1, &out) == rc);
     free(text.data);
     free(out.data);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

@@ -4,26 +4,15 @@
  * is more than a path.
  */
 
+#include "fuzz.h"
+
 #include "gh_bytes.h"
 #include "gh_login.h"
 
-#include <stdlib.h>
 
 #define NOW INT64_C(1800000000)
 #define ROOT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define COOKIE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static gh_rc_t

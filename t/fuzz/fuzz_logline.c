@@ -4,21 +4,9 @@
  * line feeds into the values; the whole of it is a target to be masked.
  */
 
+#include "fuzz.h"
+
 #include "gh_logline.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static void

@@ -3,21 +3,9 @@
  * whether it is a login. Tokens that are believed are one line each.
  */
 
+#include "fuzz.h"
+
 #include "gh_oidc.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static void

@@ -5,26 +5,15 @@
  * origin and a form, each after a NUL.
  */
 
+#include "fuzz.h"
+
 #include "gh_page.h"
 
 #include "gh_utf8.h"
 
-#include <stdlib.h>
 
 #define PARTS 6
 #define ROOM (2 * GH_PAGE_MAX)
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static size_t

@@ -4,12 +4,10 @@
  * sound and found by its name; what is refused is complained about.
  */
 
+#include "fuzz.h"
+
 #include "gh_policy.h"
 
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool set_files(gh_policy_set_t *set, gh_str_t input,
                       gh_policy_errors_t *errors);
@@ -20,7 +18,6 @@ static void find_all(const gh_image_t *im);
 static gh_rc_t read_secret(void *ctx, gh_str_t path, gh_buf_t *out,
                            const char **why);
 static bool known(void *ctx, gh_str_t name);
-static void must(bool holds);
 
 
 static const uint8_t sip[16];
@@ -41,8 +38,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gh_policy_errors_t *errors = calloc(1, sizeof(*errors));
     gh_policy_set_t *set;
 
-    must(errors != NULL);
-    must(gh_policy_set_create(gh_alloc_libc(), &set) == GH_OK);
+    require(errors != NULL);
+    require(gh_policy_set_create(gh_alloc_libc(), &set) == GH_OK);
 
     bool files_ok = set_files(set, input, errors);
 
@@ -73,8 +70,8 @@ set_files(gh_policy_set_t *set, gh_str_t input, gh_policy_errors_t *errors)
         rc = gh_policy_set_file(set, (gh_str_t){ names + i, 1 }, text, 1,
                                 errors);
 
-        must(rc == GH_OK || rc == GH_INVALID);
-        must((rc == GH_OK) == (errors->n == 0));
+        require(rc == GH_OK || rc == GH_INVALID);
+        require((rc == GH_OK) == (errors->n == 0));
         ok = ok && rc == GH_OK;
     }
 
@@ -94,23 +91,23 @@ compile(gh_policy_set_t *set, const gh_policy_env_t *with, bool files_ok,
 
     gh_rc_t rc = gh_policy_set_compile(set, with, 1, 1, sip, &image, errors);
 
-    must(rc == GH_OK || rc == GH_INVALID);
-    must((rc == GH_OK) == (errors->n == 0));
-    must((rc == GH_OK) == (image.data != NULL));
-    must(rc != GH_OK || files_ok);
+    require(rc == GH_OK || rc == GH_INVALID);
+    require((rc == GH_OK) == (errors->n == 0));
+    require((rc == GH_OK) == (image.data != NULL));
+    require(rc != GH_OK || files_ok);
 
     for (size_t i = 0; i < errors->n; i++) {
         gh_buf_t text = GH_BUF(room);
 
-        must(gh_policy_error_text(&errors->items[i], &text) == GH_OK);
-        must(errors->items[i].message[0] != '\0');
+        require(gh_policy_error_text(&errors->items[i], &text) == GH_OK);
+        require(errors->items[i].message[0] != '\0');
     }
 
     if (rc != GH_OK) {
         return false;
     }
 
-    must(gh_image_open(image.data, image.len, true, &im) == GH_OK);
+    require(gh_image_open(image.data, image.len, true, &im) == GH_OK);
     find_all(&im);
     free((void *) (uintptr_t) image.data);
 
@@ -127,7 +124,7 @@ are_json(gh_str_t input)
         json_t *tree =
             json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
 
-        must(tree != NULL);
+        require(tree != NULL);
         json_decref(tree);
     }
 }
@@ -139,39 +136,39 @@ find_all(const gh_image_t *im)
     for (uint32_t i = 0; i < im->n_plans; i++) {
         const gh_image_plan_t *plan = gh_image_plan(im, i);
 
-        must(gh_image_plan_named(im, gh_image_str(im, plan->name)) == plan);
+        require(gh_image_plan_named(im, gh_image_str(im, plan->name)) == plan);
     }
 
     for (uint32_t i = 0; i < im->n_consumers; i++) {
         const gh_image_consumer_t *c = gh_image_consumer_at(im, i);
 
-        must(gh_image_consumer(im, gh_image_str(im, c->name)) == c);
+        require(gh_image_consumer(im, gh_image_str(im, c->name)) == c);
     }
 
     for (uint32_t i = 0; i < im->n_keys; i++) {
         const gh_image_key_t *key = gh_image_key_at(im, i);
 
-        must(gh_image_key(im, key->hash) == key);
-        must(gh_image_key_by_id(im, gh_image_str(im, key->id)) == key);
+        require(gh_image_key(im, key->hash) == key);
+        require(gh_image_key_by_id(im, gh_image_str(im, key->id)) == key);
     }
 
     for (uint32_t i = 0; i < im->n_signatures; i++) {
         const gh_image_signature_t *s = gh_image_signature_at(im, i);
 
-        must(gh_image_signature(im, gh_image_str(im, s->keyid))
-             == (s->key.len == 0 ? NULL : s));
+        require(gh_image_signature(im, gh_image_str(im, s->keyid))
+                == (s->key.len == 0 ? NULL : s));
     }
 
     for (uint32_t i = 0; i < im->n_services; i++) {
         const gh_image_service_t *s = gh_image_service_at(im, i);
         const gh_image_version_t *versions = gh_image_at(im, s->versions);
 
-        must(gh_image_service(im, gh_image_str(im, s->name)) == s);
+        require(gh_image_service(im, gh_image_str(im, s->name)) == s);
 
         for (uint32_t j = 0; j < s->versions.n; j++) {
             gh_str_t name = gh_image_str(im, versions[j].name);
 
-            must(gh_image_version(im, s, name) == &versions[j]);
+            require(gh_image_version(im, s, name) == &versions[j]);
         }
     }
 }
@@ -194,13 +191,4 @@ known(void *ctx, gh_str_t name)
     (void) ctx;
 
     return name.len % 2 == 0;
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

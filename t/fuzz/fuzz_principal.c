@@ -4,21 +4,9 @@
  * bytes) the members of a list.
  */
 
+#include "fuzz.h"
+
 #include "gh_principal.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static int

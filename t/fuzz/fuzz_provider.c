@@ -3,23 +3,12 @@
  * that somebody named, and a login at it can be written.
  */
 
+#include "fuzz.h"
+
 #include "gh_oidc.h"
 
-#include <stdlib.h>
 
 #define ISSUER "https://idp.test/realms/a"
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static void

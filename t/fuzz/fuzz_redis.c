@@ -3,15 +3,15 @@
  * and an address that is accepted is one that is written in one way only.
  */
 
+#include "fuzz.h"
+
 #include "gh_redis_sentinel.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_store(const redisReply *reply);
+static void try_lease(const redisReply *reply);
 static void try_sentinel(const redisReply *reply);
 static void try_address(const gh_redis_address_t *address);
 
@@ -31,6 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply != NULL) {
         try_store(reply);
+        try_lease(reply);
         try_sentinel(reply);
         freeReplyObject(reply);
         reply = NULL;
@@ -57,17 +58,22 @@ try_store(const redisReply *reply)
     (void) gh_redis_write_judge(reply, &w, &changes);
     (void) gh_redis_write_judge(reply, &logged, &changes);
 
-    if (gh_redis_write_judge(reply, &take, &changes) == GH_REDIS_DONE
-        && take.granted > take.n)
-    {
-        abort();
-    }
+    require(gh_redis_write_judge(reply, &take, &changes) != GH_REDIS_DONE
+            || take.granted <= take.n);
+    require(gh_redis_changes_judge(reply, &changes) != GH_REDIS_DONE
+            || changes.n <= GH_REDIS_LINES);
+}
 
-    if (gh_redis_changes_judge(reply, &changes) == GH_REDIS_DONE
-        && changes.n > GH_REDIS_LINES)
-    {
-        abort();
-    }
+
+static void
+try_lease(const redisReply *reply)
+{
+    gh_redis_beat_t beat;
+    uint64_t run;
+
+    (void) gh_redis_run_judge(reply, &run);
+    require(gh_redis_beat_judge(reply, &beat) != GH_REDIS_DONE
+            || (beat.nodes > 0 && beat.now_us <= INT64_MAX / 2));
 }
 
 
@@ -104,10 +110,8 @@ try_address(const gh_redis_address_t *address)
 
     (void) snprintf(port, sizeof(port), "%u", address->port);
 
-    if (!gh_redis_address_parse(gh_str(address->host), gh_str(port), &again)
-        || !gh_redis_address_eq(address, &again)
-        || address->name != again.name)
-    {
-        abort();
-    }
+    require(
+        gh_redis_address_parse(gh_str(address->host), gh_str(port), &again));
+    require(gh_redis_address_eq(address, &again));
+    require(address->name == again.name);
 }

@@ -5,19 +5,18 @@
  * it is read, and what is not well formed admits nobody by all its lines.
  */
 
+#include "fuzz.h"
+
 #include "gh_rules.h"
 
-#include <stdlib.h>
 
 #define WORDS 16
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_lines(gh_str_t lines);
 static void check_line(gh_rules_builder_t *b, gh_str_t line);
 static void check_block(gh_str_t block);
 static json_t *claims(void);
-static void require(bool holds);
 
 
 int
@@ -135,13 +134,4 @@ claims(void)
     require(c != NULL);
 
     return c;
-}
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

@@ -4,28 +4,17 @@
  * and make a principal whose texts lie within them.
  */
 
+#include "fuzz.h"
+
 #include "gh_session.h"
 
-#include <stdlib.h>
 
 #define NOW INT64_C(1800000000)
 #define ROOT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define NAME GH_STR("name")
 
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
 static const uint8_t nonce[12] = { 1 };
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static void

@@ -5,24 +5,13 @@
  * Signature-Input, Signature; then fields.
  */
 
+#include "fuzz.h"
+
 #include "gh_digest.h"
 #include "gh_signature.h"
 
-#include <stdlib.h>
 
 #define FIELDS_MAX 16
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 static bool

@@ -4,12 +4,10 @@
  * come back the same when it is written and read once more.
  */
 
+#include "fuzz.h"
+
 #include "gh_lmdb_inside.h"
 
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_key(gh_str_t text);
 static void try_stored(gh_str_t text);
@@ -39,9 +37,7 @@ try_key(gh_str_t text)
     char *room;
 
     if (gh_store_key_decode(text, &k, &doc) != GH_OK) {
-        if (doc != NULL) {
-            abort();
-        }
+        require(doc == NULL);
         return;
     }
 
@@ -49,16 +45,15 @@ try_key(gh_str_t text)
     room = malloc(6 * text.len + 512);
     gh_buf_t out = { room, 0, 6 * text.len + 512 };
 
-    if (room == NULL || gh_store_key_encode(&k, &out) != GH_OK
-        || gh_store_key_decode(gh_buf_str(&out), &again, &doc_again) != GH_OK
-        || !gh_str_eq(k.id, again.id) || !gh_str_eq(k.consumer, again.consumer)
-        || memcmp(k.hash, again.hash, sizeof(k.hash)) != 0
-        || k.keyed != again.keyed || k.pepper != again.pepper
-        || k.expires_at_s != again.expires_at_s
-        || k.revoked_at_s != again.revoked_at_s)
-    {
-        abort();
-    }
+    require(room != NULL && gh_store_key_encode(&k, &out) == GH_OK);
+    require(gh_store_key_decode(gh_buf_str(&out), &again, &doc_again)
+            == GH_OK);
+    require(gh_str_eq(k.id, again.id)
+            && gh_str_eq(k.consumer, again.consumer));
+    require(memcmp(k.hash, again.hash, sizeof(k.hash)) == 0);
+    require(k.keyed == again.keyed && k.pepper == again.pepper);
+    require(k.expires_at_s == again.expires_at_s
+            && k.revoked_at_s == again.revoked_at_s);
 
     gh_store_doc_free(doc_again);
     gh_store_doc_free(doc);
@@ -88,20 +83,14 @@ try_stored(gh_str_t text)
 
     gh_lmdb_stored_build(GH_KIND_KEY, name, &s, (MDB_val){ len, bytes });
 
-    if (gh_lmdb_stored_parse(GH_KIND_KEY, name, (MDB_val){ len, bytes }, &back)
-            != GH_OK
-        || back.version != 7 || back.expires_at_s != 9 || back.flags != 1
-        || !gh_str_eq(back.value, text))
-    {
-        abort();
-    }
-
-    if (gh_lmdb_stored_parse(GH_KIND_REVOKED, name, (MDB_val){ len, bytes },
-                             &back)
-        == GH_OK)
-    {
-        abort();
-    }
+    require(
+        gh_lmdb_stored_parse(GH_KIND_KEY, name, (MDB_val){ len, bytes }, &back)
+        == GH_OK);
+    require(back.version == 7 && back.expires_at_s == 9 && back.flags == 1);
+    require(gh_str_eq(back.value, text));
+    require(gh_lmdb_stored_parse(GH_KIND_REVOKED, name,
+                                 (MDB_val){ len, bytes }, &back)
+            != GH_OK);
 
     free(bytes);
 }

@@ -3,21 +3,9 @@
  * no more ambiguous than what was sent.
  */
 
+#include "fuzz.h"
+
 #include "gh_target.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 
 int

@@ -3,14 +3,12 @@
  * as the same instant.
  */
 
+#include "fuzz.h"
+
 #include "gh_time.h"
 
-#include <stdlib.h>
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void in_periods(int64_t at_s);
-static void must(bool holds);
 
 
 int
@@ -23,20 +21,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char room[64];
         gh_buf_t out = GH_BUF(room);
 
-        must(at_s >= 0 && at_s <= GH_TIME_MAX_S);
-        must(gh_time_rfc3339(at_s, &out) == GH_OK);
-        must(out.len == 20);
-        must(gh_time_parse(gh_buf_str(&out), &back) == GH_OK && back == at_s);
+        require(at_s >= 0 && at_s <= GH_TIME_MAX_S);
+        require(gh_time_rfc3339(at_s, &out) == GH_OK);
+        require(out.len == 20);
+        require(gh_time_parse(gh_buf_str(&out), &back) == GH_OK
+                && back == at_s);
         out.len = 0;
-        must(gh_time_http(at_s, &out) == GH_OK && out.len == 29);
+        require(gh_time_http(at_s, &out) == GH_OK && out.len == 29);
         in_periods(at_s);
 
     } else {
-        must(at_s == -1);
+        require(at_s == -1);
     }
 
     if (gh_duration_parse(text, &span_s) == GH_OK) {
-        must(span_s >= 0 && span_s <= GH_TIME_MAX_S);
+        require(span_s >= 0 && span_s <= GH_TIME_MAX_S);
     }
 
     if (size >= sizeof(at_s)) {
@@ -56,17 +55,8 @@ in_periods(int64_t at_s)
         uint32_t number = gh_period_number(period, at_s);
         int64_t end_s = gh_period_end(period, number);
 
-        must(gh_period_of(number) == period);
-        must(end_s > at_s || at_s > GH_TIME_MAX_S);
-        must(gh_period_number(period, end_s - 1) == number);
-    }
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
+        require(gh_period_of(number) == period);
+        require(end_s > at_s || at_s > GH_TIME_MAX_S);
+        require(gh_period_number(period, end_s - 1) == number);
     }
 }

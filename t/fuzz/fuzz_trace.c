@@ -3,13 +3,9 @@
  * and it belongs to the caller's trace exactly when theirs was valid.
  */
 
+#include "fuzz.h"
+
 #include "gh_trace.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-static void must(bool holds);
 
 
 int
@@ -24,29 +20,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gh_buf_t out = GH_BUF(room);
     bool theirs = gh_traceparent_valid(value);
 
-    must(gh_traceparent_build(value, random, &out) == GH_OK);
-    must(out.len == GH_TRACEPARENT_LEN);
-    must(gh_traceparent_valid(gh_buf_str(&out)));
-    must(memcmp(room + 3, theirs ? value.data + 3 : ours, 32) == 0);
-    must(memcmp(room + 36, "1112131415161718", 16) == 0);
+    require(gh_traceparent_build(value, random, &out) == GH_OK);
+    require(out.len == GH_TRACEPARENT_LEN);
+    require(gh_traceparent_valid(gh_buf_str(&out)));
+    require(memcmp(room + 3, theirs ? value.data + 3 : ours, 32) == 0);
+    require(memcmp(room + 36, "1112131415161718", 16) == 0);
 
     if (gh_request_id_valid(value)) {
-        must(size >= 1 && size <= GH_REQUEST_ID_MAX);
+        require(size >= 1 && size <= GH_REQUEST_ID_MAX);
 
         for (size_t i = 0; i < size; i++) {
-            must(data[i] > 0x20 && data[i] < 0x7f && data[i] != '"'
-                 && data[i] != '\\' && data[i] != ',' && data[i] != ';');
+            require(data[i] > 0x20 && data[i] < 0x7f && data[i] != '"'
+                    && data[i] != '\\' && data[i] != ',' && data[i] != ';');
         }
     }
 
     return 0;
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }

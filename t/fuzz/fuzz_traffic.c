@@ -4,17 +4,15 @@
  * add up.
  */
 
+#include "fuzz.h"
+
 #include "gh_traffic.h"
 
-#include <stdlib.h>
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void weights(gh_str_t text);
 static void history(gh_str_t text);
 static void words(gh_str_t text);
 static void adds_up(const gh_traffic_t *t);
-static void must(bool holds);
 
 
 int
@@ -38,18 +36,18 @@ weights(gh_str_t text)
     gh_buf_t out = GH_BUF(room);
     gh_rc_t rc = gh_traffic_decode(text, &t);
 
-    must(rc == GH_OK || rc == GH_INVALID);
+    require(rc == GH_OK || rc == GH_INVALID);
 
     if (rc != GH_OK) {
         return;
     }
 
     adds_up(&t);
-    must(gh_traffic_encode(&t, &out) == GH_OK);
-    must(gh_traffic_decode(gh_buf_str(&out), &again) == GH_OK);
-    must(memcmp(&t, &again, sizeof(t)) == 0);
-    must(gh_traffic_switch(&t, gh_str(t.weights[t.n - 1].name), &again)
-         == GH_OK);
+    require(gh_traffic_encode(&t, &out) == GH_OK);
+    require(gh_traffic_decode(gh_buf_str(&out), &again) == GH_OK);
+    require(memcmp(&t, &again, sizeof(t)) == 0);
+    require(gh_traffic_switch(&t, gh_str(t.weights[t.n - 1].name), &again)
+            == GH_OK);
     adds_up(&again);
 }
 
@@ -62,12 +60,12 @@ history(gh_str_t text)
     gh_buf_t out = GH_BUF(room);
     gh_rc_t rc = gh_change_decode(text, &c);
 
-    must(rc == GH_OK || rc == GH_INVALID);
+    require(rc == GH_OK || rc == GH_INVALID);
 
     if (rc == GH_OK) {
-        must(gh_change_encode(&c, &out) == GH_OK);
-        must(gh_change_decode(gh_buf_str(&out), &again) == GH_OK);
-        must(memcmp(&c, &again, sizeof(c)) == 0);
+        require(gh_change_encode(&c, &out) == GH_OK);
+        require(gh_change_decode(gh_buf_str(&out), &again) == GH_OK);
+        require(memcmp(&c, &again, sizeof(c)) == 0);
     }
 }
 
@@ -93,7 +91,7 @@ words(gh_str_t text)
         adds_up(&next);
 
     } else {
-        must(message != NULL);
+        require(message != NULL);
     }
 }
 
@@ -103,20 +101,11 @@ adds_up(const gh_traffic_t *t)
 {
     uint64_t sum = 0;
 
-    must(t->n > 0 && t->n <= GH_DEPLOYMENTS_MAX);
+    require(t->n > 0 && t->n <= GH_DEPLOYMENTS_MAX);
 
     for (size_t i = 0; i < t->n; i++) {
         sum += t->weights[i].weight;
     }
 
-    must(sum == GH_WEIGHT_ALL);
-}
-
-
-static void
-must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
+    require(sum == GH_WEIGHT_ALL);
 }

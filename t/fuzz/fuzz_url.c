@@ -3,30 +3,9 @@
  * and http is callable only where loopback is written.
  */
 
+#include "fuzz.h"
+
 #include "gh_url.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-
-static bool
-is_within(gh_str_t part, gh_str_t text)
-{
-    return part.len == 0
-           || (part.data >= text.data
-               && part.data + part.len <= text.data + text.len);
-}
 
 
 int

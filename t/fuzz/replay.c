@@ -6,17 +6,15 @@
  * before its turn, so a crash can be laid at its door.
  */
 
+#include "fuzz.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SEED_MAX (16 * 1024 * 1024)
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int by_name(const struct dirent **a, const struct dirent **b);
 static int visible(const struct dirent *entry);
