@@ -89,7 +89,7 @@ lease_of(const char *bytes, gh_write_t *w)
 }
 
 
-/* ---- which run of the server it is --------------------------------------- */
+/* ---- which run of the server it is ------------------------------------ */
 
 static void
 a_run_is_told_by_sixteen_digits_wherever_they_stand(void **state)
@@ -186,7 +186,7 @@ what_is_no_text_does_not_say_the_run(void **state)
 }
 
 
-/* ---- the beat ------------------------------------------------------------- */
+/* ---- the beat --------------------------------------------------------- */
 
 static void
 a_beat_says_since_when_which_epoch_how_many_and_what_time(void **state)
@@ -374,7 +374,7 @@ a_beat_names_what_is_known_and_leaves_a_line_for_what_is_not(void **state)
 }
 
 
-/* ---- a lease -------------------------------------------------------------- */
+/* ---- a lease ---------------------------------------------------------- */
 
 static void
 a_lease_is_given_refused_or_void(void **state)
@@ -471,7 +471,7 @@ no_lease_is_larger_than_what_was_asked_for(void **state)
 }
 
 
-/* What the script compares with its clock: ours, a quarter of a second wide. */
+/* What the script compares with its clock: ours, a quarter second wide. */
 
 static void
 an_asking_says_what_time_it_is_there_and_who_asks(void **state)
