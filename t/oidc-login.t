@@ -17,7 +17,8 @@ $t->prepare('');
 $t->file('jwks.json', Gatehouse::Test::Token::jwks($es));
 $t->file('passwords', "basil:{PLAIN}herb\n");
 
-my @conf = (server => "    server_name gw.test;\n",
+my @conf = (server => "    server_name gw.test;\n"
+                       . "    client_body_buffer_size 128k;\n",
     http => $so->block('second', $second)
           . $so->block('shared', $shared, <<"EOB") . <<'EOH', locations =>
     redirect_uri   https://login.app.test:$port/oidc_callback;
@@ -239,7 +240,9 @@ sub expired_form {
     wait_for(sub { $so->ask($who, '/') == 401 }, 5, 'the end of a session');
     $t->journal_clear;
     return ($who, $who->visit("$at/save?x=1", method => 'POST', headers => [
-        @HTML, 'Sec-Fetch-Site' => $arg{site} // 'same-origin',
+        $arg{origin} ? (Accept => 'text/html', Origin => $arg{origin})
+                     : (@HTML, 'Sec-Fetch-Site' => $arg{site} // 'same-origin'),
+        $arg{chunked} ? ('Transfer-Encoding' => 'chunked') : (),
         'Content-Type' => $arg{type} // 'application/x-www-form-urlencoded' ],
         body => $arg{body}));
 }
@@ -266,7 +269,12 @@ like($seen->body, qr/\Q@{[ Gatehouse::Test::Page::encode($nasty) ]}\E/,
 
 for ([ 'from another site', site => 'cross-site', body => 'a=1' ],
      [ 'from a sibling', site => 'same-site', body => 'a=1' ],
+     [ 'of another origin, says an old browser', body => 'a=1',
+       origin => 'https://evil.example' ],
+     [ 'of nowhere, says an old browser', body => 'a=1', origin => 'null' ],
      [ 'that is too long', body => 'a=' . 'x' x 20_000 ],
+     [ 'that is too long and does not say so', chunked => 1, body =>
+       sprintf "%x\r\na=%s\r\n0\r\n\r\n", 20_002, 'x' x 20_000 ],
      [ 'with a file in it', type => 'multipart/form-data; boundary=x',
        body => "--x\r\n\r\n\r\n--x--\r\n" ],
      [ 'that is empty', body => '' ])
@@ -275,6 +283,13 @@ for ([ 'from another site', site => 'cross-site', body => 'a=1' ],
     my (undef, $got) = expired_form(@arg);
     unlike($got->body, qr/<form[^>]*method="?post/i,
            "E21: a form $what is not kept");
+}
+for ([ 'of this origin, says an old browser', origin => $at, body => 'a=1' ],
+     [ 'in chunks', chunked => 1, body => "3\r\na=1\r\n0\r\n\r\n" ])
+{
+    my ($what, @arg) = @$_;
+    my (undef, $got) = expired_form(@arg);
+    like($got->body, qr/<form[^>]*method="?post/i, "E21: a form $what is kept");
 }
 my $fresh = $so->person->visit("$at/save", method => 'POST', body => 'a=1',
     headers => [ @HTML, 'Sec-Fetch-Site' => 'same-origin',
@@ -294,6 +309,13 @@ for my $got ($so->person->ask(GET => "$at/oidc_callback"),
     like($got->header('Content-Security-Policy'), qr/frame-ancestors 'none'/,
          'E32: frame-ancestors');
 }
+
+is($t->get('/', host => 'gw.test', headers => [ @HTML,
+    'X-Forwarded-Proto' => 'https' ])->status, 401,
+   'no login begins without TLS, whatever somebody says who is not trusted');
+is($so->person->ask(GET => "$at/", headers => [ Accept => 'text/html',
+    Upgrade => 'websocket', Connection => 'upgrade' ])->status, 401,
+   'E33: a websocket is not led to a login');
 
 my $carol = $so->login('/');
 my $her   = "$NAME=" . $carol->cookie($NAME)->{value};
