@@ -172,6 +172,12 @@ ngx_http_gatehouse_cookie_filter(ngx_http_gatehouse_request_t *gr,
         return NGX_OK;
     }
 
+    if (rest.data == NULL && name.data == (char *) h->value.data) {
+        /* and nothing else */
+        h->value.len = 0;
+        return NGX_OK;
+    }
+
     start = ngx_pnalloc(gr->request->pool, h->value.len + 1);
     if (start == NULL) {
         return NGX_ERROR;

@@ -62,6 +62,7 @@ struct ngx_http_gatehouse_session_entry_s {
     gh_str_t *lists;                   /* its groups and scopes */
     uint64_t hash;                     /* of the name: when it was seen last */
     uint64_t record_hash;              /* of the name, as the store has it */
+    int64_t seen_at_s;                 /* told to all workers last */
     ngx_http_gatehouse_update_t *update; /* under way here */
     ngx_queue_t waiters;                 /* of requests that wait for it */
     ngx_msec_t refresh_after;            /* not again before, unless 0 */

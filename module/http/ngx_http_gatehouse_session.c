@@ -469,6 +469,12 @@ session_see(ngx_http_gatehouse_session_entry_t *entry, int64_t now_s)
     uint64_t now = (uint64_t) now_s;
     ngx_http_gatehouse_main_conf_t *gmcf = entry->gmcf;
 
+    if (entry->seen_at_s == now_s) {
+        return;
+    }
+
+    entry->seen_at_s = now_s;
+
     if (gh_cells_get(gmcf->shm->seen, entry->hash) < now) {
         (void) gh_cells_move(gmcf->shm->seen, entry->hash, now,
                              &gmcf->cells_lock, session_seen_idle,

@@ -7,14 +7,16 @@
 #include "ngx_http_gatehouse_session.h"
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 
-#define SESSIONS_MAX 4096
-#define SESSIONS_HASHED 15 /* characters of a cookie: 90 bits */
+#define SESSIONS_BITS 12
+#define SESSIONS_MAX (1 << SESSIONS_BITS)
 
 
 struct ngx_http_gatehouse_sessions_s {
-    ngx_http_gatehouse_session_entry_t **buckets;
-    ngx_uint_t mask, n;
+    ngx_http_gatehouse_session_entry_t **buckets; /* twice as many */
+    uint64_t key;
+    ngx_uint_t n;
     ngx_queue_t queue;
 };
 
@@ -33,12 +35,14 @@ ngx_http_gatehouse_sessions_open_now(ngx_http_gatehouse_main_conf_t *gmcf)
 static ngx_http_gatehouse_session_entry_t **
 session_bucket(ngx_http_gatehouse_main_conf_t *gmcf, gh_str_t cookie)
 {
+    uint64_t word;
+
     /* random, and of nobody's choosing: the tag says so */
 
-    cookie.len = SESSIONS_HASHED;
+    ngx_memcpy(&word, cookie.data, sizeof(word));
 
-    return &gmcf->sessions->buckets[gh_siphash(&gmcf->sip, cookie)
-                                    & gmcf->sessions->mask];
+    return &gmcf->sessions->buckets[(word * gmcf->sessions->key)
+                                    >> (63 - SESSIONS_BITS)];
 }
 
 
@@ -205,13 +209,19 @@ ngx_http_gatehouse_sessions_open(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    t->mask = 2 * SESSIONS_MAX - 1;
-    t->buckets = ngx_pcalloc(cycle->pool, (t->mask + 1) * sizeof(void *));
+    t->buckets = ngx_pcalloc(cycle->pool, 2 * SESSIONS_MAX * sizeof(void *));
+
+    if (t->buckets == NULL
+        || RAND_bytes((u_char *) &t->key, sizeof(t->key)) != 1) {
+        return NGX_ERROR;
+    }
+
+    t->key |= 1;
     ngx_queue_init(&t->queue);
 
     gmcf->sessions = t;
 
-    return (t->buckets == NULL) ? NGX_ERROR : NGX_OK;
+    return NGX_OK;
 }
 
 
