@@ -140,22 +140,18 @@ holds($farm, 'one1', 5, 1, 'G5: nor with a burst of one');
 holds($farm, 'windows1', 50, 10, 'G5: of two windows the short');
 holds($farm, 'windows1', 20, 40, 'G5: and the long', n => 1);
 
-# Those within their rate are served
+# Those within their rate are served, while somebody spends a month
 $farm->sink->forget;
 my @names = qw(exact2 wide2 wide2 wide2);
 $load = $farm->load(who => \@names, clients => 16, seconds => 2.5,
-                    rate => 360 / $SLOW)->wait;
-my %status = $load->status;
+                    rate => 360 / $SLOW);
+my $month = $farm->load(who => ['month1'], clients => 8, seconds => 1,
+                        rate => 400 / $SLOW)->wait;
+my %status = $load->wait->status;
 cmp_ok($status{204} // 0, '>=', 0.97 * $load->requests,
        'who asks for less than the rate is served: '
        . join(' ', map { "$_ x $status{$_}" } sort keys %status));
-
-# The month
-my ($month, $asked) = (0, 0);
-$load = $farm->load(who => ['month1'], clients => 8, seconds => 1,
-                    rate => 400 / $SLOW)->wait;
-%status = $load->status;
-is($status{204}, 60, 'a month of sixty is sixty of both together');
+is($month->status(204), 60, 'a month of sixty is sixty of both together');
 
 
 # ---- what is said of it ----------------------------------------------------------
@@ -463,6 +459,13 @@ for my $by (3600, -3600, -3600, 3600) {
     holds($third, 'exact1', 200, 40, "G6: $name: no more than the limit and "
           . 'a share for each');
     holds($third, 'share1', 80, 80, "G6: $name: of others neither");
+    if ($offset > 0) {
+        # who asks anew, because it knows nothing of it, is told the same
+        $_->restart for $third->gates;
+        available($third);
+        is(statuses($third, 'slow1', 10)->{204} // 0, 0,
+           "G6: $name: nor at gateways that begin anew");
+    }
     my $after = grep { $_ > $now } @{ times_of($third, 'exact1') };
     cmp_ok($after, '>=', 100, "G6: $name: nor is anybody locked out: $after");
 }
