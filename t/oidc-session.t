@@ -257,6 +257,8 @@ $so->is_same('E12, E13: and no worker has died of them');
 my $carol = $so->login('/');
 ok($t->reload($so->text(@conf)), 'a reload');
 is($so->ask($carol, '/'), 200, 'a session survives a reload');
+is(with_cookie("$NAME=$planted")->status, 401,
+   'E8: one that a login has replaced is gone from the store');
 for ([ 'client', 'client_id  gatehouse', 'client_id  elsewhere' ],
      [ 'issuer', 'issuer  ' . $op->issuer, 'issuer  ' . $other->issuer ])
 {
