@@ -8,7 +8,8 @@
 
 #define LEASE_NAME 40
 #define LEASE_GAP_NS UINT64_C(5000000) /* an empty bucket is not asked */
-#define LEASE_PAUSE_MAX 2000 /* ms between two probes of a silent store */
+#define LEASE_PAUSE 100      /* ms between two probes of a silent store, */
+#define LEASE_PAUSE_MAX 2000 /* doubled up to this */
 #define LEASE_POLL 1         /* ms: somebody else asks */
 #define LEASE_STOPPED 3      /* ms: so late is only who was stopped */
 
@@ -348,16 +349,28 @@ lease_age_ms(const lease_ask_t *ask)
 }
 
 
+/*
+ * Every pause is one in which this node counts alone: the first are short,
+ * and none is long.
+ */
+
 static void
 lease_silent(ngx_gatehouse_leases_t *l)
 {
-    gh_breaker_done(&l->breaker, false, ngx_current_msec, ngx_random());
+    uint64_t before;
+    gh_breaker_t *b = &l->breaker;
 
-    if (l->breaker.pause_ms > LEASE_PAUSE_MAX) {
-        l->breaker.pause_ms = LEASE_PAUSE_MAX;
-        l->breaker.open_until_ms = ngx_current_msec + LEASE_PAUSE_MAX / 2
-                                   + ngx_random() % (LEASE_PAUSE_MAX / 2);
+    before = b->pause_ms;
+    gh_breaker_done(b, false, ngx_current_msec, ngx_random());
+
+    if (b->pause_ms == 0) {
+        return;
     }
+
+    b->pause_ms =
+        before == 0 ? LEASE_PAUSE : ngx_min(b->pause_ms, LEASE_PAUSE_MAX);
+    b->open_until_ms = ngx_current_msec + b->pause_ms / 2
+                       + (uint64_t) ngx_random() % (b->pause_ms / 2);
 }
 
 
