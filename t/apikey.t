@@ -142,6 +142,19 @@ is(who('/', headers => [ 'x-api-key' => "$alice" ]), 'consumer:alice',
 is(who('/', key => $FOREIGN), 'consumer:carol', 'a key of other make');
 is(who('/', key => $made{later1}), 'consumer:carol', 'one that ends later');
 is(who('/', key => $alice, http2 => 1), 'consumer:alice', 'over HTTP/2');
+
+# nginx keeps request headers twenty by twenty
+my @cut = grep {
+    my $n = $_;
+    my $seen = $t->get('/', key => $alice,
+                       headers => [ map { ("X-N$_" => "n$_") } 1 .. $n ])
+                 ->received;
+    my @names = map { "X-Principal$_" } '', qw(-Type -Method -Consumer -Groups);
+    (grep { ($seen->header("X-N$_") // '') ne "n$_" } 1 .. $n)
+        || join(' ', map { $seen->header($_) // '-' } @names)
+           ne 'consumer:alice consumer api_key alice staff';
+} 1 .. 45;
+is("@cut", '', 'however many headers a request has, all arrive, and ours too');
 is(who('/optional'), 'nobody', 'optional: nobody is let in as nobody');
 is(who('/optional', key => $alice), 'consumer:alice', 'somebody by name');
 is(kong('/kong'), '- true', 'as with Kong, nobody is said to be nobody');

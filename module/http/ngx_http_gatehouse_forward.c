@@ -285,16 +285,35 @@ ngx_http_gatehouse_forward_principal(ngx_http_gatehouse_forward_t *f)
 }
 
 
+/* Slots first; what is left goes behind the list's last in one piece, if its
+ * part has the room. */
+
 static ngx_int_t
 ngx_http_gatehouse_forward_known(ngx_http_gatehouse_forward_t *f,
                                  ngx_http_gatehouse_sent_t *sent)
 {
-    ngx_uint_t i;
+    ngx_uint_t i, n;
+    ngx_list_t *headers;
     ngx_table_elt_t *h;
 
-    for (i = 0; i < sent->n; i++) {
+    for (i = 0; i < sent->n && f->n_slots > 0; i++) {
+        *f->slots[--f->n_slots] = sent->elts[i];
+    }
 
-        h = ngx_http_gatehouse_forward_place(f);
+    headers = &f->r->headers_in.headers;
+    n = sent->n - i;
+
+    if (headers->last->nelts + n <= headers->nalloc) {
+        h = headers->last->elts;
+        ngx_memcpy(&h[headers->last->nelts], &sent->elts[i],
+                   n * sizeof(ngx_table_elt_t));
+        headers->last->nelts += n;
+        i = sent->n;
+    }
+
+    for (/* void */; i < sent->n; i++) {
+
+        h = ngx_list_push(headers);
         if (h == NULL) {
             return NGX_ERROR;
         }
