@@ -14,7 +14,9 @@
 
 static gh_rc_t write_line(const gh_logline_t *l, bool json, gh_buf_t *out);
 static gh_rc_t write_beside(const gh_logline_t *l, bool json, gh_buf_t *out);
-static void put_head(gh_logline_put_t *w, const gh_logline_t *l);
+static void put_head(gh_logline_put_t *w, const gh_logline_t *l,
+                     gh_logline_last_t *last);
+static void put_first_head(gh_logline_put_t *w, const gh_logline_t *l);
 static void put_verdict(gh_logline_put_t *w, const gh_logline_t *l,
                         gh_logline_last_t *last);
 static void write_verdict(gh_logline_put_t *w, const gh_logline_t *l);
@@ -74,7 +76,13 @@ write_line(const gh_logline_t *l, bool json, gh_buf_t *out)
     char *start = out->data + out->len;
     gh_logline_put_t w = { start, start + GH_LOGLINE_MAX, json, false };
 
-    put_head(&w, l);
+    if (l->last != NULL) {
+        put_head(&w, l, l->last);
+
+    } else {
+        put_first_head(&w, l);
+    }
+
     put_strings(&w, l);
     put_numbers(&w, l);
     gh_logline_put(&w, json ? GH_STR("}") : GH_STR(""));
@@ -102,16 +110,20 @@ write_beside(const gh_logline_t *l, bool json, gh_buf_t *out)
 
 
 static void
-put_head(gh_logline_put_t *w, const gh_logline_t *l)
+put_first_head(gh_logline_put_t *w, const gh_logline_t *l)
+{
+    gh_logline_last_t none;
+
+    none.second[0] = '\0';
+    none.verdict = 0;
+    put_head(w, l, &none);
+}
+
+
+static void
+put_head(gh_logline_put_t *w, const gh_logline_t *l, gh_logline_last_t *last)
 {
     bool timed = l->at_ms > 0 && l->at_ms < END_OF_9999_MS;
-    gh_logline_last_t none, *last = l->last;
-
-    if (last == NULL) {
-        none.second[0] = '\0';
-        none.verdict = 0;
-        last = &none;
-    }
 
     if (timed) {
         gh_logline_put(w, w->json ? GH_STR("{\"time\":\"") : GH_STR(""));
