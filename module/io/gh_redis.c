@@ -339,7 +339,8 @@ write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
 
     case GH_WRITE_DELETE:
         args[0] = version;
-        return 1;
+        args[1] = w->log ? GH_STR("1") : GH_STR("0");
+        return 2;
 
     case GH_WRITE_CLAIM:
         args[0] = ttl;

@@ -44,13 +44,17 @@
         "end\n"                                                               \
         "return {'ok', put(ARGV[3], tonumber(ARGV[2]))}\n"
 
-/* ARGV: version or * */
+/* ARGV: version or *, "1" with a line of the log: what takes no line for want
+ * of memory deletes nothing either, which some servers would allow */
 #define GH_REDIS_LUA_SCRIPT_DELETE                                            \
     GH_REDIS_LUA_LOOK                                                         \
     "if v == '0' then return {'absent', '0'} end\n"                           \
     "if ARGV[1] ~= '*' then\n"                                                \
     "  if not v then return {'invalid', '0'} end\n"                           \
     "  if v ~= ARGV[1] then return {'conflict', v} end\n"                     \
+    "end\n"                                                                   \
+    "if ARGV[2] == '1' and t == 'hash' then\n"                                \
+    "  redis.call('HSET', k, 'v', v or '0')\n"                                \
     "end\n"                                                                   \
     "redis.call('DEL', k)\n"                                                  \
     "return {'ok', v or '0'}\n"
