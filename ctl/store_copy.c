@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define MARK "copy" /* of kind META */
-#define WORD_S 2    /* between two words on how far it is */
+#define MARK GH_STORE_COPY
+#define WORD_S 2 /* between two words on how far it is */
 
 
 typedef struct {

@@ -229,6 +229,7 @@ $redis->start;
 wait_for(sub { $_->status->{store}{available} }, 60, 'it is back') for @gate;
 cmp_ok($redis->cli('EXISTS', 'gh:{replay}'), '==', 1,
        'it has its snapshot with the mark');
+wait_for(sub { everywhere($old) eq '401' }, 30, 'all workers to have found it');
 is(everywhere($old), '401', 'what is in the snapshot stays used');
 is(everywhere($lost), '503', 'what it has lost is not taken for new');
 is(seen(), 0, 'the service behind saw none of it');

@@ -68,9 +68,10 @@ my $killed = $watch->primary;
 wait_for(sub { $killed->cli('INFO', 'replication') =~ /state=online/ }, 60,
          'the replica to follow it');
 $killed->kill;
-is($t->ask('put', name => 'lost', value => 'v')->{rc}, 'unavailable',
-   'a write while there is no primary is not done');
+my $lost = $t->ask('put', name => 'lost', value => 'v')->{rc};
 $next = $watch->wait_for_another($killed->port);
+is($lost eq 'ok' ? stands_at('lost') : $lost, $lost eq 'ok' ? $next : 'unavailable',
+   'a write while there is no primary is done by the next one, or not done');
 works($t, 'fifth', 'one that is killed is left too');
 is($t->ask('get', name => 'fourth')->{rc}, 'ok', 'nothing else is lost');
 $killed->start;

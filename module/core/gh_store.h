@@ -37,6 +37,9 @@ typedef enum {
     GH_KIND_MAX         /* one more than the last */
 } gh_kind_t;
 
+/* A record of kind META: into this store a copy was begun, and not ended. */
+#define GH_STORE_COPY "copy"
+
 /* One line of the change log. */
 typedef struct {
     uint64_t sequence; /* from 1, without gaps */

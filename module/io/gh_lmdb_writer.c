@@ -55,6 +55,7 @@ static int start_thread(gh_lmdb_writer_t *w);
 static void *run(void *arg);
 static void wait_for_work(gh_lmdb_writer_t *w);
 static void open_store(gh_lmdb_writer_t *w);
+static bool half_copied(gh_lmdb_t *db);
 static void close_store(gh_lmdb_writer_t *w);
 static void write_waiting(gh_lmdb_writer_t *w);
 static size_t take_batch(gh_lmdb_writer_t *w);
@@ -349,6 +350,17 @@ open_store(gh_lmdb_writer_t *w)
 
     (void) pthread_mutex_unlock(&w->lock);
     rc = gh_lmdb_open(&w->options.store, &db, why, sizeof(why));
+
+    if (rc == GH_OK && half_copied(db)) {
+        gh_lmdb_close(db);
+        db = NULL;
+        rc = GH_UNAVAILABLE;
+        (void) snprintf(why, sizeof(why),
+                        "the store in %.180s is a copy that was not "
+                        "finished: run the same gatehouse store copy again",
+                        w->directory);
+    }
+
     (void) pthread_mutex_lock(&w->lock);
 
     w->db = db;
@@ -361,6 +373,22 @@ open_store(gh_lmdb_writer_t *w)
     w->report.opens += rc == GH_OK;
     memcpy(w->report.why, why, sizeof(why));
     tell(w);
+}
+
+
+/* What is there may be less than what was revoked. */
+
+static bool
+half_copied(gh_lmdb_t *db)
+{
+    char room[64];
+    gh_buf_t value = GH_BUF(room);
+    uint64_t version;
+    size_t need;
+    gh_rc_t rc = gh_lmdb_get(db, GH_KIND_META, GH_STR(GH_STORE_COPY), 0,
+                             &value, &version, &need);
+
+    return rc == GH_OK || rc == GH_TOO_LONG || rc == GH_INVALID;
 }
 
 

@@ -44,7 +44,8 @@ typedef enum {
     GH_REDIS_READONLY, /* takes no writes: its disk or its replicas fail */
     GH_REDIS_REPLICA,  /* is no primary: nothing was written */
     GH_REDIS_DAMAGED,  /* what stands there is not ours */
-    GH_REDIS_REFUSED,  /* loading, no right to ask, ... */
+    GH_REDIS_LOADING,  /* not yet there: nothing was done */
+    GH_REDIS_REFUSED,  /* no right to ask, ... */
     GH_REDIS_DOUBT     /* not an answer to that question: leave */
 } gh_redis_verdict_t;
 

@@ -31,7 +31,7 @@ static const struct {
     { "NOREPLICAS", GH_REDIS_READONLY,
       "takes no writes because replicas are missing" },
     { "WRONGTYPE", GH_REDIS_DAMAGED, "has something else under our key" },
-    { "LOADING", GH_REDIS_REFUSED, "is loading its data" },
+    { "LOADING", GH_REDIS_LOADING, "is loading its data" },
     { "MASTERDOWN", GH_REDIS_REPLICA, "is a replica without its master" },
     { "BUSY", GH_REDIS_REFUSED, "is busy with a script of somebody's" },
     { "NOAUTH", GH_REDIS_REFUSED, "wants a user and a password" },

@@ -437,8 +437,10 @@ ngx_gatehouse_redis_leave(ngx_gatehouse_redis_connection_t *conn,
         return;
     }
 
-    if (conn->settled && ngx_current_msec - conn->settled_at > REDIS_STEADY) {
-        conn->failures = 0;
+    if (conn->settled) {
+        /* it can be opened: the next attempt may wait, not the one after */
+        conn->failures =
+            ngx_current_msec - conn->settled_at > REDIS_STEADY ? 0 : 1;
     } else {
         conn->failures++;
     }

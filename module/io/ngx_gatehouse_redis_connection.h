@@ -86,7 +86,6 @@ struct ngx_gatehouse_redis_connection_s {
     ngx_event_t flush;
     ngx_connection_t dummy;
     unsigned connected : 1;
-    unsigned reached : 1; /* the last attempt: somebody was there */
     unsigned settled : 1;
     unsigned waiting : 1; /* for the next attempt, or for an address */
     unsigned moved : 1;   /* while lost is called: it goes elsewhere */

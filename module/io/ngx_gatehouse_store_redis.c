@@ -15,6 +15,7 @@ static void redis_close(ngx_gatehouse_store_t *store);
 
 static void redis_opened(ngx_gatehouse_redis_connection_t *conn);
 static ngx_int_t redis_begin(ngx_gatehouse_store_t *store);
+static ngx_int_t redis_ask_whole(ngx_gatehouse_store_t *store);
 static ngx_gatehouse_redis_slot_t *redis_ask_args(
     ngx_gatehouse_store_t *store, ngx_gatehouse_redis_question_e type,
     gh_str_t *args, size_t n);
@@ -27,10 +28,12 @@ static ngx_int_t redis_greeted(ngx_gatehouse_store_t *store,
                                const redisReply *reply, const char **why);
 static ngx_int_t redis_root(ngx_gatehouse_store_t *store,
                             const redisReply *reply, const char **why);
+static ngx_int_t redis_whole(const redisReply *reply, const char **why);
 static ngx_int_t redis_changes(ngx_gatehouse_store_t *store,
                                ngx_gatehouse_redis_slot_t *slot,
                                const redisReply *reply, const char **why);
-static void redis_ready(ngx_gatehouse_store_t *store);
+static void redis_ready(ngx_gatehouse_store_t *store,
+                        const gh_redis_changes_t *changes);
 static void redis_lost(ngx_gatehouse_redis_connection_t *conn,
                        const char *why);
 
@@ -192,6 +195,7 @@ redis_begin(ngx_gatehouse_store_t *store)
     args[0] = GH_STR("GET");
 
     if (redis_ask_args(store, NGX_GATEHOUSE_REDIS_ROOT_GET, args, 2) == NULL
+        || redis_ask_whole(store) != NGX_OK
         || ngx_gatehouse_store_redis_mark(store) != NGX_OK)
     {
         return NGX_ERROR;
@@ -204,6 +208,26 @@ redis_begin(ngx_gatehouse_store_t *store)
     return ngx_gatehouse_store_redis_ask(store, NGX_GATEHOUSE_REDIS_RUN,
                                          &bytes, NULL)
                    != NULL
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+
+/* A copy that was not finished may have less than what was revoked. */
+
+static ngx_int_t
+redis_ask_whole(ngx_gatehouse_store_t *store)
+{
+    char room[GH_REDIS_KEY_MAX];
+    gh_buf_t key = GH_BUF(room);
+    gh_str_t args[2];
+
+    (void) gh_redis_key(GH_KIND_META, GH_STR(GH_STORE_COPY), &key);
+
+    args[0] = GH_STR("TYPE");
+    args[1] = gh_buf_str(&key);
+
+    return redis_ask_args(store, NGX_GATEHOUSE_REDIS_WHOLE, args, 2) != NULL
                ? NGX_OK
                : NGX_ERROR;
 }
@@ -386,6 +410,9 @@ redis_greeted(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
                    ? NGX_OK
                    : NGX_ERROR;
 
+    case NGX_GATEHOUSE_REDIS_WHOLE:
+        return redis_whole(reply, why);
+
     default:
         return redis_root(store, reply, why);
     }
@@ -435,6 +462,25 @@ redis_root(ngx_gatehouse_store_t *store, const redisReply *reply,
 
 
 static ngx_int_t
+redis_whole(const redisReply *reply, const char **why)
+{
+    if (reply->type != REDIS_REPLY_STATUS) {
+        return NGX_ERROR;
+    }
+
+    if (gh_str_eq((gh_str_t){ reply->str, (size_t) reply->len },
+                  GH_STR("none"))) {
+        return NGX_OK;
+    }
+
+    *why = "has a copy that was not finished: run the same gatehouse store "
+           "copy again";
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
 redis_changes(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
               const redisReply *reply, const char **why)
 {
@@ -442,7 +488,6 @@ redis_changes(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     ngx_uint_t first, again;
     gh_redis_changes_t changes;
     gh_redis_verdict_t verdict;
-    ngx_gatehouse_redis_t *redis = store->ctx;
 
     verdict = gh_redis_changes_judge(reply, &changes);
     first = slot->first;
@@ -467,10 +512,7 @@ redis_changes(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     }
 
     if (first) {
-        redis->sequence = changes.last;
-        store->sequence = changes.last;
-        ngx_gatehouse_store_heard(store);
-        redis_ready(store);
+        redis_ready(store, &changes);
         return NGX_OK;
     }
 
@@ -480,26 +522,44 @@ redis_changes(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
 }
 
 
-/* Lines that were lost while it was away are lost: all that is cached goes. */
+/*
+ * Lines that came while no connection was there are in the log of a server
+ * that has run on. What another one may have lost is lost: all that is cached
+ * goes.
+ */
 
 static void
-redis_ready(ngx_gatehouse_store_t *store)
+redis_ready(ngx_gatehouse_store_t *store, const gh_redis_changes_t *changes)
 {
-    ngx_uint_t told;
+    ngx_uint_t told, same;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
     /* who was told that it is away is told by that it is back */
 
     told = !store->available;
+    same = redis->followed == redis->words.node.run
+           && redis->followed > NGX_GATEHOUSE_REDIS_RUN_HIDDEN;
+
+    redis->followed = redis->words.node.run;
     redis->ready = 1;
     redis->hopeful = 0;
+    redis->lost = 0;
     redis->demoted = 0;
     redis->finder.content = 1;
+
+    if (!same) {
+        redis->sequence = changes->last;
+        store->sequence = changes->last;
+        ngx_gatehouse_store_heard(store);
+    }
 
     ngx_gatehouse_redis_settled(&redis->ops);
     ngx_gatehouse_store_stands(store, 1, 1, "");
 
-    if (!told) {
+    if (same) {
+        ngx_gatehouse_store_redis_lines(store, changes);
+
+    } else if (!told) {
         ngx_gatehouse_store_line(store, NULL);
     }
 
@@ -514,6 +574,11 @@ redis_lost(ngx_gatehouse_redis_connection_t *conn, const char *why)
     ngx_gatehouse_redis_t *redis = store->ctx;
 
     redis->hopeful = ngx_gatehouse_store_redis_hope(store);
+
+    if (conn->moved || redis->demoted) {
+        redis->followed = 0; /* what comes back may have been another's */
+    }
+
     redis->ready = 0;
     redis->draining = 0;
     redis->finder.content = 0;

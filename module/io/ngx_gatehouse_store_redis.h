@@ -8,12 +8,15 @@
 #include "ngx_gatehouse_store_backend.h"
 #include "ngx_gatehouse_redis_sentinel.h"
 
+#define NGX_GATEHOUSE_REDIS_RUN_HIDDEN 1 /* of a server that does not say */
+
 
 typedef enum {
     NGX_GATEHOUSE_REDIS_SCRIPT = 0, /* SCRIPT LOAD */
     NGX_GATEHOUSE_REDIS_ROOT_SET,
     NGX_GATEHOUSE_REDIS_ROOT_GET,
-    NGX_GATEHOUSE_REDIS_RUN, /* INFO server */
+    NGX_GATEHOUSE_REDIS_WHOLE, /* TYPE of the mark of a copy */
+    NGX_GATEHOUSE_REDIS_RUN,   /* INFO server */
     NGX_GATEHOUSE_REDIS_BEAT,
     NGX_GATEHOUSE_REDIS_CHANGES,
     NGX_GATEHOUSE_REDIS_GET,
@@ -33,10 +36,10 @@ typedef struct {
     gh_str_t code;              /* its word; of constants only */
     ngx_msec_t asked_at;
     ngx_uint_t script;    /* SCRIPT: which */
+    ngx_uint_t tries;     /* before this, on connections that are left */
     unsigned again : 1;   /* after the scripts were lost */
-    unsigned moved : 1;   /* after its primary was none any more */
     unsigned look : 1;    /* USE: whose the mark is */
-    unsigned first : 1;   /* CHANGES: where the log stands, no lines */
+    unsigned first : 1;   /* CHANGES: where the log stands */
     unsigned overdue : 1; /* somebody has waited for it in vain */
 } ngx_gatehouse_redis_slot_t;
 
@@ -52,8 +55,9 @@ typedef struct {
     uint64_t sequence; /* followed so far */
     uint64_t wanted;   /* the channel has told of it */
     ngx_gatehouse_node_t alone;
-    uint64_t beat_us; /* when the last beat was sent; monotonic */
-    ngx_msec_t demoted_at, lost_at, follow_due;
+    uint64_t beat_us;  /* when the last beat was sent; monotonic */
+    uint64_t followed; /* the run of the server whose log it is; 0: none */
+    ngx_msec_t lost_at, demoted_at, follow_due;
     unsigned demoted : 1;  /* said to be a replica; another is to be found */
     unsigned draining : 1; /* ... and still owes replies */
     unsigned beating : 1;
@@ -62,6 +66,7 @@ typedef struct {
     unsigned unsure : 1;  /* whether uses were lost: the mark will say */
     unsigned ready : 1;   /* operations may be sent */
     unsigned hopeful : 1; /* not there, but will be at once: they may wait */
+    unsigned lost : 1;    /* it was there, until lost_at */
     char why[300];
 } ngx_gatehouse_redis_t;
 
@@ -97,7 +102,7 @@ void ngx_gatehouse_store_redis_follow(ngx_gatehouse_store_t *store);
 ngx_uint_t ngx_gatehouse_store_redis_late(ngx_gatehouse_store_t *store);
 /* A reply is due for so long that it will not come any more. */
 ngx_uint_t ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store);
-/* again: the scripts were lost; first: where the log stands, no lines. */
+/* again: the scripts were lost; first: of a connection. */
 ngx_int_t ngx_gatehouse_store_redis_ask_changes(ngx_gatehouse_store_t *store,
                                                 ngx_uint_t again,
                                                 ngx_uint_t first);
@@ -124,8 +129,10 @@ ngx_int_t ngx_gatehouse_store_redis_find(ngx_gatehouse_store_t *store);
 /* It has said that it is a replica. Where sentinels know another this one is
  * left as soon as it owes no reply any more. */
 void ngx_gatehouse_store_redis_demoted(ngx_gatehouse_store_t *store);
-/* Operations may wait a moment: what was lost will be there, or elsewhere. */
+/* It is lost. Operations may wait a moment: it will be there, or elsewhere. */
 ngx_uint_t ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store);
+/* That moment is not over. */
+ngx_uint_t ngx_gatehouse_store_redis_waits(ngx_gatehouse_store_t *store);
 /* "Redis at HOST WORDS", for stands and complain. */
 const char *ngx_gatehouse_store_redis_say(ngx_gatehouse_store_t *store,
                                           const char *words);

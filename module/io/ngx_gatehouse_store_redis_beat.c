@@ -9,9 +9,6 @@
 #include "ngx_gatehouse_shm.h"
 
 
-#define REDIS_RUN_HIDDEN 1 /* of a server that does not say */
-
-
 static void beat_take(ngx_gatehouse_store_t *store,
                       const gh_redis_beat_t *beat);
 static uint64_t beat_clock_us(void);
@@ -28,7 +25,7 @@ ngx_gatehouse_store_redis_run(ngx_gatehouse_store_t *store,
         return NGX_ERROR;
     }
 
-    redis->words.node.run = run != 0 ? run : REDIS_RUN_HIDDEN;
+    redis->words.node.run = run != 0 ? run : NGX_GATEHOUSE_REDIS_RUN_HIDDEN;
     redis->beating = 0;
 
     if (ngx_gatehouse_store_redis_beat(store, 0, 0) != NGX_OK) {

@@ -9,6 +9,9 @@
 #include "gh_redis_use.h"
 
 
+#define REDIS_TRIES 4 /* of one question, within its deadline */
+
+
 static ngx_gatehouse_redis_question_e redis_question(
     const ngx_gatehouse_store_op_t *op);
 static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
@@ -32,11 +35,13 @@ static gh_redis_verdict_t redis_used(ngx_gatehouse_store_t *store,
 static gh_rc_t redis_refused(ngx_gatehouse_store_t *store,
                              gh_redis_verdict_t verdict, gh_str_t code);
 static ngx_int_t redis_again(ngx_gatehouse_store_t *store,
-                             ngx_gatehouse_store_op_t *op);
-static ngx_gatehouse_redis_slot_t *redis_repeat(ngx_gatehouse_store_t *store,
-                                                ngx_gatehouse_store_op_t *op);
+                             ngx_gatehouse_store_op_t *op, ngx_uint_t tries);
+static ngx_int_t redis_repeat(ngx_gatehouse_store_t *store,
+                              ngx_gatehouse_store_op_t *op, ngx_uint_t tries,
+                              ngx_uint_t again);
 static ngx_int_t redis_elsewhere(ngx_gatehouse_store_t *store,
-                                 ngx_gatehouse_store_op_t *op);
+                                 ngx_gatehouse_store_op_t *op,
+                                 ngx_uint_t tries);
 
 
 ngx_int_t
@@ -49,7 +54,8 @@ ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
 
     /* one who does not answer is not asked more: nobody waits behind */
 
-    if ((!redis->ready && !redis->hopeful)
+    if ((!redis->ready
+         && !(redis->hopeful && ngx_gatehouse_store_redis_waits(store)))
         || ngx_gatehouse_store_redis_late(store))
     {
         op->rc = GH_UNAVAILABLE;
@@ -292,7 +298,7 @@ ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
 
-    ngx_uint_t again;
+    ngx_uint_t again, tries;
     ngx_queue_t all;
     ngx_gatehouse_store_op_t *op;
     ngx_gatehouse_redis_slot_t *slot;
@@ -313,13 +319,14 @@ ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
         slot = ngx_queue_data(ngx_queue_head(&all), ngx_gatehouse_redis_slot_t,
                               queue);
         op = slot->op;
-        again = slot->type == NGX_GATEHOUSE_REDIS_GET && redis->hopeful
-                && !slot->moved;
+        tries = slot->tries;
+        again = slot->type == NGX_GATEHOUSE_REDIS_GET && redis->hopeful;
         ngx_gatehouse_store_redis_free(store, slot);
 
         /* a question changes nothing: it may be asked again */
 
-        if (op != NULL && (!again || redis_elsewhere(store, op) != NGX_OK)) {
+        if (op != NULL
+            && (!again || redis_elsewhere(store, op, tries) != NGX_OK)) {
             op->rc = GH_UNAVAILABLE;
             op->lost = 1;
             ngx_gatehouse_store_complete(store, op);
@@ -368,7 +375,7 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_redis_slot_t *slot,
                                  const redisReply *reply, const char **why)
 {
-    ngx_uint_t again, moved;
+    ngx_uint_t again, tries;
     gh_redis_verdict_t verdict;
     gh_str_t code;
     ngx_gatehouse_store_op_t *op = slot->op;
@@ -400,8 +407,13 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
         return NGX_ERROR;
     }
 
+    if (verdict == GH_REDIS_LOADING) {
+        *why = gh_redis_error_words(GH_STR("LOADING"));
+        return NGX_ERROR;
+    }
+
     again = slot->again;
-    moved = slot->moved;
+    tries = slot->tries;
     ngx_gatehouse_store_redis_free(store, slot);
 
     if (verdict == GH_REDIS_REPLICA) {
@@ -412,14 +424,15 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
         return NGX_OK;
     }
 
-    if (verdict == GH_REDIS_REPLICA && redis->draining && !moved
-        && redis_elsewhere(store, op) == NGX_OK)
+    if (verdict == GH_REDIS_REPLICA && redis->draining
+        && redis_elsewhere(store, op, tries) == NGX_OK)
     {
         return NGX_OK;
     }
 
     if (verdict == GH_REDIS_NOSCRIPT && !again
-        && redis_again(store, op) == NGX_OK) {
+        && redis_again(store, op, tries) == NGX_OK)
+    {
         return NGX_OK;
     }
 
@@ -436,52 +449,51 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
 /* The scripts were flushed: nothing was done, and is asked once more. */
 
 static ngx_int_t
-redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+            ngx_uint_t tries)
 {
-    ngx_gatehouse_redis_slot_t *slot;
-
-    if (ngx_gatehouse_store_redis_load(store) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    slot = redis_repeat(store, op);
-    if (slot == NULL) {
-        return NGX_ERROR;
-    }
-
-    slot->again = 1;
-
-    return NGX_OK;
+    return ngx_gatehouse_store_redis_load(store) == NGX_OK
+               ? redis_repeat(store, op, tries, 1)
+               : NGX_ERROR;
 }
 
 
-/* Nothing was done, and is asked once more, of the next primary. */
+/*
+ * Nothing was done, and is asked once more as soon as there is a connection,
+ * to the next primary or the same. Not for ever: what it answers may be why
+ * connections are left.
+ */
 
 static ngx_int_t
-redis_elsewhere(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
+redis_elsewhere(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+                ngx_uint_t tries)
 {
+    return tries + 1 < REDIS_TRIES ? redis_repeat(store, op, tries + 1, 0)
+                                   : NGX_ERROR;
+}
+
+
+static ngx_int_t
+redis_repeat(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
+             ngx_uint_t tries, ngx_uint_t again)
+{
+    gh_redis_bytes_t bytes;
     ngx_gatehouse_redis_slot_t *slot;
 
-    slot = redis_repeat(store, op);
+    if (redis_command(store, op, &bytes) != GH_OK) {
+        return NGX_ERROR;
+    }
+
+    slot =
+        ngx_gatehouse_store_redis_ask(store, redis_question(op), &bytes, op);
     if (slot == NULL) {
         return NGX_ERROR;
     }
 
-    slot->moved = 1;
+    slot->tries = tries;
+    slot->again = again ? 1 : 0;
 
     return NGX_OK;
-}
-
-
-static ngx_gatehouse_redis_slot_t *
-redis_repeat(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
-{
-    gh_redis_bytes_t bytes;
-
-    return redis_command(store, op, &bytes) == GH_OK
-               ? ngx_gatehouse_store_redis_ask(store, redis_question(op),
-                                               &bytes, op)
-               : NULL;
 }
 
 

@@ -92,8 +92,8 @@ ngx_gatehouse_store_redis_demoted(ngx_gatehouse_store_t *store)
 
 
 /*
- * What closes may be back at once, and is asked for as long as it takes new
- * connections; what is silent is not asked twice.
+ * What closes may be back at once; what is silent is not asked twice. All
+ * attempts together have the time that one operation has.
  */
 
 ngx_uint_t
@@ -101,7 +101,13 @@ ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
 
+    if (redis->ready) {
+        redis->lost = ngx_gatehouse_store_redis_silent(store) ? 0 : 1;
+        redis->lost_at = ngx_current_msec;
+    }
+
     if (redis->ops.moved) {
+        redis->lost = 0; /* as long as it takes to find it there, or not */
         return 1;
     }
 
@@ -109,12 +115,15 @@ ngx_gatehouse_store_redis_hope(ngx_gatehouse_store_t *store)
         return ngx_current_msec - redis->demoted_at < store->conf.deadline;
     }
 
-    if (redis->ready) {
-        redis->lost_at = ngx_current_msec;
-        return redis->ops.failures <= 1
-               && !ngx_gatehouse_store_redis_silent(store);
-    }
+    return redis->lost && ngx_gatehouse_store_redis_waits(store);
+}
 
-    return redis->hopeful && redis->ops.reached
-           && ngx_current_msec - redis->lost_at < store->conf.deadline;
+
+ngx_uint_t
+ngx_gatehouse_store_redis_waits(ngx_gatehouse_store_t *store)
+{
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    return !redis->lost
+           || ngx_current_msec - redis->lost_at < store->conf.deadline;
 }

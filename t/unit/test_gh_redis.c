@@ -116,7 +116,7 @@ no_error_counts_as_done(void **state)
         gh_redis_verdict_t verdict;
     } errors[] = {
         { "-NOSCRIPT No matching script.\r\n", GH_REDIS_NOSCRIPT },
-        { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
+        { "-LOADING Redis is loading\r\n", GH_REDIS_LOADING },
         { "-READONLY You can't write\r\n", GH_REDIS_REPLICA },
         { "-MASTERDOWN Link with MASTER is down\r\n", GH_REDIS_REPLICA },
         { "-ERR Error running script: -READONLY x\r\n", GH_REDIS_REPLICA },
