@@ -306,6 +306,10 @@ for my $got ($so->person->ask(GET => "$at/oidc_callback"),
              $so->person->ask(GET => "$at/oidc_logged_out"), $resume)
 {
     is($got->header('X-Frame-Options'), 'DENY', 'E32: X-Frame-Options');
+    is($got->header('X-Content-Type-Options'), 'nosniff',
+       'E32: a page is nothing but a page');
+    is($got->header('Cross-Origin-Opener-Policy'), 'same-origin',
+       'E32: who opened it has no hold of it');
     like($got->header('Content-Security-Policy'), qr/frame-ancestors 'none'/,
          'E32: frame-ancestors');
 }
