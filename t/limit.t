@@ -340,8 +340,8 @@ like(refused('gatehouse_limit name=a rate=0r/s;'),
 like(refused('gatehouse_limit name=a rate=1r/s; gatehouse_limit name=a '
              . 'rate=2r/s;'), qr/another rate in|given twice/,
      'and with two rates under one name');
-like(refused('gatehouse_limit plan burst=5;'), qr/"plan" stands alone/,
-     'and a plan with numbers');
+like(refused('gatehouse_limit plan burst=5;'),
+     qr/takes only cost= beside "plan"/, 'and a plan with numbers');
 like(refused('gatehouse_limit off; gatehouse_limit plan;'),
      qr/stands beside "gatehouse_limit off;"/, 'and "off" beside a limit');
 like(refused('gatehouse_bad_credentials rate=10r/day;'),

@@ -70,6 +70,16 @@ is(join(' ', asked(%ask, need => 1, unspent => 0, after => 9_000_000)),
 is(join(' ', asked(%ask, need => 0, unspent => 0, node => 'b' x 16)),
    'ok 0 99000', 'one who has spent nothing gets nothing in advance');
 
+%ask = (key => 'gh:{limit:costs}', burst => 100, interval => 10_000);
+asked(%ask, need => 95);
+is(join(' ', asked(%ask, need => 8, least => 8, unspent => 0)), 'ok 0 5000',
+   'what is too little for anybody who waits stays in the bucket');
+is(join(' ', asked(%ask, need => 8, least => 8, unspent => 3)), 'ok 5 0',
+   'with what the node has it is enough');
+is(join(' ', asked(%ask, need => 9, least => 1, unspent => 0, after => 20_000)),
+   'ok 2 0', 'others who wait can use it');
+
+%ask = (key => 'gh:{limit:steps}', burst => 100, interval => 10_000);
 is((asked(%ask, serial => 5, need => 1))[0], 'conflict',
    'an asking that comes after a later one is refused');
 is((asked(%ask, need => 1, clock => -300_000))[0], 'absent',
@@ -227,7 +237,8 @@ sub asked {
         $o{run} // 'a' x 16, $o{since} // 0, $o{epoch} // 1,
         $now - 250_000 + ($o{clock} // 0), $now + 250_000 + ($o{clock} // 0),
         $o{burst}, $o{interval} * 1000, $o{serial} // ++$SERIAL + 1000,
-        $o{unspent} // 0, $o{need}, 50, int $now / 1e6, $now % 1_000_000);
+        $o{unspent} // 0, $o{need}, 50, $o{least} // 0,
+        int $now / 1e6, $now % 1_000_000);
     return ($word, $granted, $level);
 }
 
@@ -333,7 +344,7 @@ sub ask {
     my ($word, undef, $granted) = main::command(
         'EVAL', $clock . $lease, 1, $self->{key}, $id, 'a' x 16, 0, 1,
         $asked - 250_000, $asked + 250_000, $self->{burst},
-        $self->{interval} * 1000, $asked, $unspent, $need, 50,
+        $self->{interval} * 1000, $asked, $unspent, $need, 50, 0,
         int $now / 1e6, $now % 1_000_000);
     return if $word ne 'ok';
 

@@ -17,6 +17,8 @@
 #define GH_LEASE_HELD_MAX 511
 #define GH_LEASE_STEP_NS (UINT64_C(1) << 26) /* a lease ends on such a step */
 
+_Static_assert(GH_COST_MAX <= GH_LEASE_NEED_MAX, "any cost can be leased");
+
 /*
  * The steps below are for gh_cells_move with gh_gcra_idle: the word of a
  * counter that nobody has asked for lately is like an absent one.

@@ -194,6 +194,34 @@ parse_burst(gh_str_t text, gh_limit_t *out, const char **message)
 }
 
 
+gh_rc_t
+gh_cost_parse(gh_str_t text, uint64_t *cost)
+{
+    gh_rc_t rc;
+
+    *cost = 1;
+
+    if (text.len == 0) {
+        return GH_OK;
+    }
+
+    rc = gh_str_to_u64(text, GH_COST_MAX, cost);
+
+    if (rc == GH_TOO_LONG) {
+        *cost = GH_COST_MAX;
+    }
+
+    return rc;
+}
+
+
+uint64_t
+gh_limit_most(const gh_limit_t *limit)
+{
+    return limit->kind == GH_LIMIT_RATE ? limit->burst : limit->amount;
+}
+
+
 bool
 gh_limit_valid(const gh_limit_t *l)
 {

@@ -17,6 +17,8 @@
 #define GH_QUOTA_MAX UINT64_C(100000000000)
 #define GH_BURST_SPAN_S UINT64_C(31622400) /* 366 days refill any bucket */
 
+#define GH_COST_MAX UINT64_C(255) /* of one request */
+
 /* Clocks of the callers of one cell may differ by this much. */
 #define GH_GCRA_SKEW_NS (10 * GH_NS_PER_S)
 
@@ -53,6 +55,16 @@ typedef struct {
  * never exceeded; GH_RATE_PER_S_MAX keeps what that costs below 1 %.
  */
 gh_rc_t gh_limit_parse(gh_str_t text, gh_limit_t *out, const char **message);
+
+/*
+ * How much of a limit a request takes: a whole number, 0 to GH_COST_MAX;
+ * nothing at all means 1. *cost is always set. GH_INVALID: no number, it
+ * counts as 1; GH_TOO_LONG: more, it counts as the most.
+ */
+gh_rc_t gh_cost_parse(gh_str_t text, uint64_t *cost);
+
+/* The most that a limit ever admits at once. */
+uint64_t gh_limit_most(const gh_limit_t *limit);
 
 /* Whether a limit from outside (image) is one that gh_limit_parse makes. */
 bool gh_limit_valid(const gh_limit_t *limit);

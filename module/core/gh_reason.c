@@ -161,6 +161,10 @@ static const gh_reason_info_t reasons[GH_REASON_COUNT] = {
         LIMITED("quota_exhausted", "quota-exhausted",
                 "The allowance of this period is used up. It is renewed after "
                 "the seconds in Retry-After."),
+    [GH_REASON_COST_ABOVE_LIMIT] =
+        LIMITED("cost_above_limit", "cost-above-limit",
+                "This request costs more than the limit ever admits at once. "
+                "Waiting does not help: ask for less."),
     [GH_REASON_BAD_CREDENTIALS_LIMITED] =
         LIMITED("bad_credentials_limited", "rate-limited",
                 "Too many credentials from this source were not valid. Wait "

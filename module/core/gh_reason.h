@@ -75,6 +75,7 @@ typedef enum {
     /* limit: 429 */
     GH_REASON_RATE_LIMITED,
     GH_REASON_QUOTA_EXHAUSTED,
+    GH_REASON_COST_ABOVE_LIMIT, /* it would not be let in by a full bucket */
     GH_REASON_BAD_CREDENTIALS_LIMITED,
 
     /* could not decide: 503 */

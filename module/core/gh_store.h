@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
     gh_limit_t rule;
     uint64_t need;    /* tokens for those who wait now */
+    uint64_t least;   /* fewer are of no use to any of them: none, then */
     uint64_t unspent; /* of what it was given before */
     uint64_t asked_ns;
 } gh_store_lease_t;

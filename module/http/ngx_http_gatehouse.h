@@ -206,7 +206,7 @@ typedef struct {
     ngx_msec_t streams_check;
     ngx_event_t streams_event;
     ngx_connection_t streams_dummy;
-    time_t refusals_second; /* the error log's bound */
+    time_t refusals_second, cost_said_at; /* the error log's bound */
     ngx_uint_t refusals_logged, refusals_silent;
 } ngx_http_gatehouse_main_conf_t;
 

@@ -223,6 +223,10 @@ ngx_http_gatehouse_answer_retry(ngx_http_gatehouse_request_t *gr)
 
     status = gh_reason_info(gr->refused)->status;
 
+    if (gr->refused == GH_REASON_COST_ABOVE_LIMIT) {
+        return NGX_OK;
+    }
+
     if (status == NGX_HTTP_TOO_MANY_REQUESTS) {
         seconds = gr->retry_ns / GH_NS_PER_S + 1;
 

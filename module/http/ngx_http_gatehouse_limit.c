@@ -17,25 +17,28 @@
 typedef struct {
     ngx_gatehouse_limit_key_t key;
     const gh_limit_text_t *text;
+    uint64_t cost;
 } ngx_http_gatehouse_counter_t;
 
 typedef struct {
     const gh_limit_t *limit;
     uint64_t now_ns;
     uint64_t held_ns;
+    uint64_t cost;
     gh_limit_state_t *state;
 } ngx_http_gatehouse_step_t;
 
 
 static ngx_int_t ngx_http_gatehouse_limit_plan(
-    ngx_http_gatehouse_request_t *gr);
+    ngx_http_gatehouse_request_t *gr, uint64_t cost);
 static ngx_int_t ngx_http_gatehouse_limit_named(
-    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_limit_t *limit);
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_limit_t *limit,
+    uint64_t cost);
 static ngx_int_t ngx_http_gatehouse_limit_one(
     ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter);
 static ngx_int_t ngx_http_gatehouse_limit_refused(
-    ngx_http_gatehouse_request_t *gr, const gh_limit_t *limit, gh_rc_t rc,
-    uint64_t retry_ns);
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_counter_t *counter,
+    gh_rc_t rc, uint64_t retry_ns);
 static ngx_http_gatehouse_charge_t *ngx_http_gatehouse_charge_add(
     ngx_http_gatehouse_request_t *gr);
 static gh_rc_t ngx_http_gatehouse_limit_rate_take(
@@ -48,9 +51,6 @@ static void ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr);
 static uint64_t ngx_http_gatehouse_counter_hash(uint64_t limit,
                                                 uint64_t service,
                                                 uint64_t subject);
-static uint64_t ngx_http_gatehouse_limit_hash(gh_sipkey_t *key, gh_str_t kind,
-                                              gh_str_t scope, gh_str_t name,
-                                              const gh_limit_t *limit);
 static uint64_t ngx_http_gatehouse_limit_bad_hash(
     ngx_http_gatehouse_request_t *gr);
 static uint64_t ngx_http_gatehouse_limit_step(uint64_t old, void *data,
@@ -68,6 +68,7 @@ static const gh_limit_t ngx_http_gatehouse_bad_default = {
 ngx_int_t
 ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
 {
+    uint64_t cost;
     ngx_int_t rc;
     ngx_uint_t i;
     ngx_http_gatehouse_limit_t **limit;
@@ -85,8 +86,18 @@ ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
 
     for (i = 0; i < glcf->limits->nelts; i++) {
 
-        rc = limit[i]->plan ? ngx_http_gatehouse_limit_plan(gr)
-                            : ngx_http_gatehouse_limit_named(gr, limit[i]);
+        if (ngx_http_gatehouse_limit_cost(gr->request, limit[i], &cost)
+            != NGX_OK) {
+            rc = ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
+
+        } else if (cost == 0) {
+            rc = NGX_OK;
+
+        } else {
+            rc = limit[i]->plan
+                     ? ngx_http_gatehouse_limit_plan(gr, cost)
+                     : ngx_http_gatehouse_limit_named(gr, limit[i], cost);
+        }
 
         if (rc != NGX_OK) {
             gr->limits_asked = 0;
@@ -111,7 +122,7 @@ ngx_http_gatehouse_limit(ngx_http_gatehouse_request_t *gr)
 
 
 static ngx_int_t
-ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
+ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr, uint64_t cost)
 {
     u_char source[NGX_HTTP_GATEHOUSE_SOURCE_LEN];
     uint32_t i;
@@ -137,6 +148,7 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
     limits = gh_image_at(im, plan->limits);
     made = bound->plans[plan - gh_image_plan(im, 0)];
 
+    counter.cost = cost;
     counter.key.scope = gh_image_str(im, plan->name);
     counter.key.subject = gr->principal.id;
 
@@ -174,7 +186,8 @@ ngx_http_gatehouse_limit_plan(ngx_http_gatehouse_request_t *gr)
 
 static ngx_int_t
 ngx_http_gatehouse_limit_named(ngx_http_gatehouse_request_t *gr,
-                               ngx_http_gatehouse_limit_t *limit)
+                               ngx_http_gatehouse_limit_t *limit,
+                               uint64_t cost)
 {
     u_char source[NGX_HTTP_GATEHOUSE_SOURCE_LEN];
     ngx_str_t key;
@@ -195,6 +208,7 @@ ngx_http_gatehouse_limit_named(ngx_http_gatehouse_request_t *gr,
     }
 
     ngx_memzero(&counter, sizeof(ngx_http_gatehouse_counter_t));
+    counter.cost = cost;
     counter.key.rule = &limit->limit;
     counter.text = &limit->text;
     counter.key.name = ngx_http_gatehouse_gh(limit->name);
@@ -228,7 +242,8 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
         /* it waits for one before: ask for all at once */
 
         if (gr->gmcf->leases != NULL && limit->kind == GH_LIMIT_RATE) {
-            ngx_gatehouse_lease_prepare(gr->gmcf->leases, &counter->key, 1);
+            ngx_gatehouse_lease_prepare(gr->gmcf->leases, &counter->key,
+                                        counter->cost);
         }
 
         return NGX_OK;
@@ -253,19 +268,20 @@ ngx_http_gatehouse_limit_one(ngx_http_gatehouse_request_t *gr,
 
     if (rc != GH_DENIED && rc != GH_OK) {
         gr->charges.nelts--;
-        return ngx_http_gatehouse_limit_refused(gr, limit, rc, 0);
+        return ngx_http_gatehouse_limit_refused(gr, counter, rc, 0);
     }
 
     charge->hash = counter->key.hash;
     charge->pending = (rc == GH_OK);
     charge->taken = (rc == GH_OK);
     charge->taken_at_s = ngx_time();
+    charge->cost = counter->cost;
     charge->limit = limit;
     charge->shown.text = *counter->text;
 
     return (rc == GH_OK) ? NGX_OK
                          : ngx_http_gatehouse_limit_refused(
-                             gr, limit, rc, charge->shown.state.retry_ns);
+                             gr, counter, rc, charge->shown.state.retry_ns);
 }
 
 
@@ -283,18 +299,19 @@ ngx_http_gatehouse_limit_take(ngx_http_gatehouse_request_t *gr,
     gr->limit_waiter.data = gr;
 
     if (counter->key.rule->kind == GH_LIMIT_QUOTA) {
-        return ngx_gatehouse_quota_take(gmcf->quota, &counter->key, 1,
-                                        &charge->shown.state,
+        return ngx_gatehouse_quota_take(gmcf->quota, &counter->key,
+                                        counter->cost, &charge->shown.state,
                                         &gr->limit_waiter);
     }
 
     if (gmcf->leases != NULL) {
-        return ngx_gatehouse_lease_take(gmcf->leases, &counter->key, 1,
-                                        &charge->shown.state,
+        return ngx_gatehouse_lease_take(gmcf->leases, &counter->key,
+                                        counter->cost, &charge->shown.state,
                                         &gr->limit_waiter, &charge->leased);
     }
 
     step.limit = counter->key.rule;
+    step.cost = counter->cost;
     step.state = &charge->shown.state;
 
     rc = ngx_http_gatehouse_limit_rate_take(gmcf, counter->key.hash, &step);
@@ -306,8 +323,8 @@ ngx_http_gatehouse_limit_take(ngx_http_gatehouse_request_t *gr,
 
 static ngx_int_t
 ngx_http_gatehouse_limit_refused(ngx_http_gatehouse_request_t *gr,
-                                 const gh_limit_t *limit, gh_rc_t rc,
-                                 uint64_t retry_ns)
+                                 ngx_http_gatehouse_counter_t *counter,
+                                 gh_rc_t rc, uint64_t retry_ns)
 {
     ngx_http_gatehouse_limit_undo(gr);
 
@@ -315,11 +332,18 @@ ngx_http_gatehouse_limit_refused(ngx_http_gatehouse_request_t *gr,
         return ngx_http_gatehouse_refuse(gr, GH_REASON_INTERNAL);
     }
 
-    gr->retry_ns = retry_ns;
+    if (counter->cost > gh_limit_most(counter->key.rule)) {
+        return ngx_http_gatehouse_refuse(gr, GH_REASON_COST_ABOVE_LIMIT);
+    }
 
-    return ngx_http_gatehouse_refuse(gr, (limit->kind == GH_LIMIT_RATE)
-                                             ? GH_REASON_RATE_LIMITED
-                                             : GH_REASON_QUOTA_EXHAUSTED);
+    /* never: of a node's share, for as long as it counts alone */
+
+    gr->retry_ns = (retry_ns == UINT64_MAX) ? 0 : retry_ns;
+
+    return ngx_http_gatehouse_refuse(gr,
+                                     (counter->key.rule->kind == GH_LIMIT_RATE)
+                                         ? GH_REASON_RATE_LIMITED
+                                         : GH_REASON_QUOTA_EXHAUSTED);
 }
 
 
@@ -367,7 +391,8 @@ ngx_http_gatehouse_limit_step(uint64_t old, void *data, gh_rc_t *rc)
 {
     ngx_http_gatehouse_step_t *step = data;
 
-    return gh_gcra_step(old, step->limit, step->now_ns, 1, step->state, rc);
+    return gh_gcra_step(old, step->limit, step->now_ns, step->cost,
+                        step->state, rc);
 }
 
 
@@ -378,7 +403,7 @@ ngx_http_gatehouse_limit_back_step(uint64_t old, void *data, gh_rc_t *rc)
 
     *rc = GH_OK;
 
-    return gh_gcra_give_back_step(old, step->limit, 1, step->held_ns);
+    return gh_gcra_give_back_step(old, step->limit, step->cost, step->held_ns);
 }
 
 
@@ -409,18 +434,19 @@ ngx_http_gatehouse_limit_undo(ngx_http_gatehouse_request_t *gr)
         key.rule = charge->limit;
 
         if (charge->limit->kind == GH_LIMIT_QUOTA) {
-            ngx_gatehouse_quota_give_back(gr->gmcf->quota, &key, 1,
+            ngx_gatehouse_quota_give_back(gr->gmcf->quota, &key, charge->cost,
                                           charge->taken_at_s);
             continue;
         }
 
         if (gr->gmcf->leases != NULL) {
-            ngx_gatehouse_lease_give_back(gr->gmcf->leases, &key, 1,
+            ngx_gatehouse_lease_give_back(gr->gmcf->leases, &key, charge->cost,
                                           &charge->leased);
             continue;
         }
 
         step.limit = charge->limit;
+        step.cost = charge->cost;
         step.now_ns = ngx_gatehouse_monotonic_ns();
         step.held_ns = step.now_ns - charge->leased.taken_ns;
 
@@ -443,91 +469,6 @@ ngx_http_gatehouse_counter_hash(uint64_t limit, uint64_t service,
 {
     return limit * NGX_HTTP_GATEHOUSE_LIMIT_FACTOR
            + service * NGX_HTTP_GATEHOUSE_SERVICE_FACTOR + subject;
-}
-
-
-/* Each word with its length, so that no two names run into each other. A
- * changed quota begins anew. */
-
-static uint64_t
-ngx_http_gatehouse_limit_hash(gh_sipkey_t *key, gh_str_t kind, gh_str_t scope,
-                              gh_str_t name, const gh_limit_t *limit)
-{
-    size_t i;
-    uint64_t parts[4];
-    gh_str_t s;
-
-    const gh_str_t words[] = { kind, scope, name };
-
-    for (i = 0; i < 3; i++) {
-        parts[i] = gh_siphash(key, words[i]);
-    }
-
-    parts[3] = (limit->kind == GH_LIMIT_QUOTA) ? limit->amount : 0;
-
-    s.data = (const char *) parts;
-    s.len = sizeof(parts);
-
-    return gh_siphash(key, s);
-}
-
-
-void
-ngx_http_gatehouse_limits_open(ngx_http_gatehouse_main_conf_t *gmcf)
-{
-    ngx_uint_t i;
-    ngx_http_gatehouse_limit_t **limit;
-
-    limit = gmcf->limit_uses.elts;
-
-    for (i = 0; i < gmcf->limit_uses.nelts; i++) {
-        limit[i]->hash = ngx_http_gatehouse_limit_hash(
-            &gmcf->shm->sip, GH_STR("name"), GH_STR(""),
-            ngx_http_gatehouse_gh(limit[i]->name), &limit[i]->limit);
-    }
-}
-
-
-ngx_int_t
-ngx_http_gatehouse_bind_plan(ngx_http_gatehouse_main_conf_t *gmcf,
-                             const gh_image_t *im, uint32_t index,
-                             ngx_http_gatehouse_bound_t *bound)
-{
-    uint32_t i;
-    gh_buf_t out;
-    gh_str_t name;
-    const gh_image_plan_t *plan;
-    const gh_image_limit_t *limits;
-    ngx_http_gatehouse_plan_limit_t *made;
-
-    plan = gh_image_plan(im, index);
-    limits = gh_image_at(im, plan->limits);
-
-    made = ngx_pcalloc(bound->pool, (plan->limits.n + 1) * sizeof(*made));
-    if (made == NULL) {
-        return NGX_ERROR;
-    }
-
-    bound->plans[index] = made;
-
-    for (i = 0; i < plan->limits.n; i++) {
-        name = gh_image_str(im, limits[i].name);
-
-        out.cap = GH_LIMIT_TEXT_MAX(name.len);
-        out.len = 0;
-        out.data = ngx_pnalloc(bound->pool, out.cap);
-        if (out.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        (void) gh_limit_text(name, &limits[i].limit, &out, &made[i].text);
-
-        made[i].hash = ngx_http_gatehouse_limit_hash(
-            &gmcf->shm->sip, GH_STR("plan"), gh_image_str(im, plan->name),
-            name, &limits[i].limit);
-    }
-
-    return NGX_OK;
 }
 
 
@@ -608,6 +549,7 @@ ngx_http_gatehouse_limit_bad_charge(ngx_http_gatehouse_request_t *gr)
     }
 
     step.limit = limit;
+    step.cost = 1;
     step.state = &state;
 
     (void) ngx_http_gatehouse_limit_rate_take(

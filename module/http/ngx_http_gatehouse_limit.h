@@ -22,9 +22,10 @@ typedef struct {
     ngx_str_t name;
     gh_limit_t limit;
     gh_limit_text_t text;
-    uint64_t hash;                 /* of its counters: the name's part */
-    ngx_http_complex_value_t *key; /* NULL: the source address */
-    u_char *file;                  /* where the name was first used */
+    uint64_t hash;                  /* of its counters: the name's part */
+    ngx_http_complex_value_t *key;  /* NULL: the source address */
+    ngx_http_complex_value_t *cost; /* NULL: 1 */
+    u_char *file;                   /* where the name was first used */
     ngx_uint_t line;
 } ngx_http_gatehouse_limit_t;
 
@@ -39,11 +40,18 @@ typedef struct {
     uint64_t hash;
     ngx_gatehouse_leased_t leased; /* of a rate, shared or not: when */
     int64_t taken_at_s;
+    uint64_t cost;
     const gh_limit_t *limit;
     gh_limit_shown_t shown;
     unsigned taken : 1;
     unsigned pending : 1; /* until all limits admit */
 } ngx_http_gatehouse_charge_t;
+
+
+/* What the request takes of that limit, 0 nothing. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_gatehouse_limit_cost(
+    ngx_http_request_t *r, const ngx_http_gatehouse_limit_t *limit,
+    uint64_t *cost);
 
 
 #endif

@@ -9,6 +9,11 @@
 static char *ngx_http_gatehouse_limit_words(ngx_conf_t *cf,
                                             ngx_http_gatehouse_limit_t *limit,
                                             ngx_uint_t first);
+static ngx_http_complex_value_t *ngx_http_gatehouse_limit_text(
+    ngx_conf_t *cf, ngx_str_t *text);
+static char *ngx_http_gatehouse_limit_costs(ngx_conf_t *cf,
+                                            ngx_http_gatehouse_limit_t *limit,
+                                            ngx_str_t *text);
 static char *ngx_http_gatehouse_limit_rate(ngx_conf_t *cf,
                                            ngx_http_gatehouse_limit_t *limit,
                                            ngx_str_t *rate, ngx_str_t *burst);
@@ -19,8 +24,8 @@ static char *ngx_http_gatehouse_limit_say(ngx_conf_t *cf,
 
 
 /*
- * gatehouse_limit plan;
- * gatehouse_limit name=login rate=5r/m [burst=5] [key=$variable];
+ * gatehouse_limit plan [cost=N];
+ * gatehouse_limit name=login rate=5r/m [burst=5] [key=$variable] [cost=N];
  * gatehouse_limit off;
  */
 
@@ -30,7 +35,7 @@ ngx_http_gatehouse_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_gatehouse_loc_conf_t *glcf = conf;
 
     char *rv;
-    ngx_str_t *value;
+    ngx_str_t *value, cost;
     ngx_uint_t i;
     ngx_http_gatehouse_limit_t *limit, **slot;
     ngx_http_gatehouse_main_conf_t *gmcf;
@@ -64,11 +69,20 @@ ngx_http_gatehouse_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(value[1].data, "plan") == 0) {
 
-        if (cf->args->nelts != 2) {
-            return "\"plan\" stands alone: rates are in the policies";
-        }
-
         limit->plan = 1;
+
+        for (i = 2; i < cf->args->nelts; i++) {
+
+            if (!ngx_http_gatehouse_option(&value[i], "cost", &cost)) {
+                return "takes only cost= beside \"plan\": rates are in the "
+                       "policies";
+            }
+
+            rv = ngx_http_gatehouse_limit_costs(cf, limit, &cost);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+        }
 
     } else {
         rv = ngx_http_gatehouse_limit_words(cf, limit, 1);
@@ -123,9 +137,9 @@ ngx_http_gatehouse_limit_words(ngx_conf_t *cf,
                                ngx_http_gatehouse_limit_t *limit,
                                ngx_uint_t first)
 {
+    char *rv;
     ngx_str_t *value, rest, rate, burst;
     ngx_uint_t i;
-    ngx_http_compile_complex_value_t ccv;
 
     ngx_str_null(&rate);
     ngx_str_null(&burst);
@@ -143,19 +157,18 @@ ngx_http_gatehouse_limit_words(ngx_conf_t *cf,
 
         if (ngx_http_gatehouse_option(&value[i], "key", &rest)) {
 
-            limit->key =
-                ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+            limit->key = ngx_http_gatehouse_limit_text(cf, &rest);
             if (limit->key == NULL) {
                 return NGX_CONF_ERROR;
             }
+            continue;
+        }
 
-            ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-            ccv.cf = cf;
-            ccv.value = &rest;
-            ccv.complex_value = limit->key;
+        if (ngx_http_gatehouse_option(&value[i], "cost", &rest)) {
 
-            if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-                return NGX_CONF_ERROR;
+            rv = ngx_http_gatehouse_limit_costs(cf, limit, &rest);
+            if (rv != NGX_CONF_OK) {
+                return rv;
             }
             continue;
         }
@@ -182,6 +195,56 @@ ngx_http_gatehouse_limit_words(ngx_conf_t *cf,
     }
 
     return ngx_http_gatehouse_limit_rate(cf, limit, &rate, &burst);
+}
+
+
+static ngx_http_complex_value_t *
+ngx_http_gatehouse_limit_text(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t *cv;
+    ngx_http_compile_complex_value_t ccv;
+
+    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = cv;
+
+    return (ngx_http_compile_complex_value(&ccv) == NGX_OK) ? cv : NULL;
+}
+
+
+/* A cost without variables can be judged here. */
+
+static char *
+ngx_http_gatehouse_limit_costs(ngx_conf_t *cf,
+                               ngx_http_gatehouse_limit_t *limit,
+                               ngx_str_t *text)
+{
+    uint64_t cost;
+
+    if (limit->cost != NULL) {
+        return "has cost= twice";
+    }
+
+    if (ngx_http_script_variables_count(text) == 0
+        && (text->len == 0
+            || gh_cost_parse(ngx_http_gatehouse_gh(*text), &cost) != GH_OK))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cost \"%V\" is no whole number from 0 to %uL, "
+                           "and no variable",
+                           text, GH_COST_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    limit->cost = ngx_http_gatehouse_limit_text(cf, text);
+
+    return (limit->cost != NULL) ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

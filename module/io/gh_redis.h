@@ -146,7 +146,7 @@ gh_redis_verdict_t gh_redis_beat_judge(const redisReply *reply,
 #define GH_REDIS_CLOCK_SLACK_US INT64_C(250000)
 
 /* The arguments of a lease, behind its key. */
-#define GH_REDIS_LEASE_ARGS 12
+#define GH_REDIS_LEASE_ARGS 13
 
 typedef struct {
     char room[GH_REDIS_LEASE_ARGS][24];

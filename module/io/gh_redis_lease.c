@@ -155,6 +155,7 @@ gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
     arg[9] = gh_redis_number(lease->unspent, out->room[9]);
     arg[10] = gh_redis_number(lease->need, out->room[10]);
     arg[11] = gh_redis_number(GH_LEASE_TOKENS, out->room[11]);
+    arg[12] = gh_redis_number(lease->least, out->room[12]);
 }
 
 

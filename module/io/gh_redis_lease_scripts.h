@@ -9,8 +9,8 @@
 /*
  * A bucket and what is out of it. ARGV: node, run, since, epoch, the clock
  * at least and at most, burst, interval in ns, serial, unspent, need, how
- * much at once. Its value: "1 run epoch level at", then for each node "|node
- * out until serial asked".
+ * much at once, and what is too little to be of use. Its value: "1 run epoch
+ * level at", then for each node "|node out until serial asked".
  *
  * level + what is out <= burst at all times, and only time adds to the sum,
  * at the rate: whatever is spent when, in any span T it is no more than
@@ -85,6 +85,7 @@
     "local most = math.min(num(ARGV[12]), math.floor(burst / (2 * #live)))\n" \
     "local want = math.max(need, math.min(most, need + ahead))\n"             \
     "local n = math.max(0, math.min(want - unspent, math.floor(level)))\n"    \
+    "if n + unspent < num(ARGV[13]) then n = 0 end\n"                         \
     "level = level - n\n"                                                     \
     "mine[2], mine[3], mine[4], mine[5] = "                                   \
     "unspent + n, now + 1100000, serial, now\n"                               \

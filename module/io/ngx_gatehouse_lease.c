@@ -20,6 +20,9 @@ static gh_rc_t lease_alone(ngx_gatehouse_leases_t *l,
                            const ngx_gatehouse_limit_key_t *key, uint64_t cost,
                            gh_limit_state_t *state,
                            ngx_gatehouse_leased_t *out);
+static uint64_t lease_lacks(ngx_gatehouse_leases_t *l,
+                            const ngx_gatehouse_limit_key_t *key,
+                            uint64_t cost);
 static gh_rc_t lease_beyond(ngx_gatehouse_leases_t *l,
                             const ngx_gatehouse_limit_key_t *key,
                             uint64_t cost, gh_limit_state_t *state);
@@ -126,7 +129,9 @@ lease_empty(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
 
     since = waiter->since;
 
-    if (lease_beyond(l, key, cost, state) == GH_DENIED && !waiter->alone) {
+    if (lease_beyond(l, key, lease_lacks(l, key, cost), state) == GH_DENIED
+        && !waiter->alone)
+    {
         waiter->since = 0;
         return GH_DENIED;
     }
@@ -141,7 +146,7 @@ lease_empty(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
         waiter->since = 0;
 
         if (rc == GH_DENIED) {
-            state->retry_ns = key->rule->interval_ns;
+            state->retry_ns = cost * key->rule->interval_ns;
             return GH_DENIED;
         }
 
@@ -197,6 +202,23 @@ lease_alone(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
 
     return ngx_gatehouse_lease_move(l, key->hash ^ NGX_GATEHOUSE_LEASE_SHARE,
                                     ngx_gatehouse_lease_rate_cell, &step);
+}
+
+
+/* How much of a cost the node does not hold. */
+
+static uint64_t
+lease_lacks(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
+            uint64_t cost)
+{
+    uint64_t word;
+    gh_lease_taken_t taken;
+
+    word = gh_cells_get(l->shm->rates, key->hash);
+    (void) gh_lease_take_step(word, ngx_gatehouse_monotonic_ns(), cost,
+                              &taken);
+
+    return (taken.verdict == GH_LEASE_EMPTY) ? cost - taken.left : 0;
 }
 
 

@@ -32,7 +32,7 @@ typedef struct {
     char name[LEASE_NAME];
     size_t name_len;
     gh_limit_t rule;
-    uint64_t need, unspent, asked_ns;
+    uint64_t need, least, unspent, asked_ns;
     unsigned serial;
     ngx_msec_t deadline, most; /* of this asking, of all waiting */
     ngx_msec_t due;            /* poll */
@@ -94,6 +94,10 @@ ngx_gatehouse_lease_ask(ngx_gatehouse_leases_t *l,
     }
 
     ask->need = ngx_min(ask->need + cost, GH_LEASE_NEED_MAX);
+
+    if (cost != 0 && (ask->least == 0 || cost < ask->least)) {
+        ask->least = cost;
+    }
 
     if (open) {
         return GH_UNAVAILABLE;
@@ -277,6 +281,7 @@ lease_send(lease_ask_t *ask)
     op->leased = 1;
     op->lease.rule = ask->rule;
     op->lease.need = ask->need;
+    op->lease.least = ask->least;
     op->lease.unspent = ask->unspent;
     op->lease.asked_ns = ask->asked_ns;
     op->n = GH_LEASE_NEED_MAX + GH_LEASE_TOKENS;

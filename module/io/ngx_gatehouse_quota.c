@@ -52,7 +52,7 @@ typedef struct {
 
 static gh_rc_t ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
                                        const ngx_gatehouse_limit_key_t *key,
-                                       uint32_t period,
+                                       uint32_t period, uint64_t lacks,
                                        ngx_gatehouse_waiter_t *waiter);
 static void ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op);
 static void ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
@@ -137,8 +137,10 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
         return GH_DENIED;
     }
 
+    /* what no period ever admits is not taken from this one */
+
     step.rule = key->rule;
-    step.cost = cost;
+    step.cost = (cost > key->rule->amount) ? 0 : cost;
     step.period = gh_period_number(key->rule->period, ngx_time());
 
     for (tries = 0; tries < 3; tries++) {
@@ -157,6 +159,11 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
         state->reset_ns = (uint64_t) (left_s > 0 ? left_s : 0) * GH_NS_PER_S;
         state->retry_ns = 0;
 
+        if (cost > key->rule->amount) {
+            state->retry_ns = UINT64_MAX;
+            return GH_DENIED;
+        }
+
         switch (step.verdict) {
 
         case GH_QUOTA_TAKEN:
@@ -168,7 +175,7 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
              * would find it used up before they are spent */
 
             if (gh_quota_reservation(key->rule) > 1) {
-                (void) ngx_gatehouse_quota_ask(q, key, step.period, NULL);
+                (void) ngx_gatehouse_quota_ask(q, key, step.period, 0, NULL);
             }
 
             return GH_OK;
@@ -181,7 +188,8 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
             break;
         }
 
-        rc = ngx_gatehouse_quota_ask(q, key, step.period, waiter);
+        rc = ngx_gatehouse_quota_ask(q, key, step.period, cost - step.left,
+                                     waiter);
 
         if (rc != GH_OK) {
             return rc;
@@ -231,7 +239,7 @@ ngx_gatehouse_limit_name(const ngx_gatehouse_limit_key_t *key, uint32_t period,
 static gh_rc_t
 ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
                         const ngx_gatehouse_limit_key_t *key, uint32_t period,
-                        ngx_gatehouse_waiter_t *waiter)
+                        uint64_t lacks, ngx_gatehouse_waiter_t *waiter)
 {
     char room[NGX_GATEHOUSE_QUOTA_NAME];
     gh_buf_t name = GH_BUF(room);
@@ -266,7 +274,7 @@ ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
         ask->hash = key->hash;
         ask->period = period;
         ask->rule = *key->rule;
-        ask->asked = gh_quota_reservation(key->rule);
+        ask->asked = ngx_max(gh_quota_reservation(key->rule), lacks);
         ngx_queue_init(&ask->waiters);
 
         op->n = ask->asked;

@@ -316,6 +316,56 @@ no_limit_gives_no_text_and_no_room_writes_nothing(void **state)
 }
 
 
+static void
+a_cost_is_a_whole_number_and_never_without_bound(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text;
+        gh_rc_t rc;
+        uint64_t cost;
+    } cases[] = {
+        { "", GH_OK, 1 },
+        { "0", GH_OK, 0 },
+        { "1", GH_OK, 1 },
+        { "255", GH_OK, 255 },
+        { "256", GH_TOO_LONG, 255 },
+        { "99999999999999999999999", GH_TOO_LONG, 255 },
+        { "-1", GH_INVALID, 1 },
+        { "+1", GH_INVALID, 1 },
+        { " 1", GH_INVALID, 1 },
+        { "1 ", GH_INVALID, 1 },
+        { "1.5", GH_INVALID, 1 },
+        { "0x10", GH_INVALID, 1 },
+        { "many", GH_INVALID, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t cost = 77;
+
+        assert_int_equal(gh_cost_parse(gh_str(cases[i].text), &cost),
+                         cases[i].rc);
+        assert_int_equal(cost, cases[i].cost);
+    }
+}
+
+
+static void
+the_most_at_once_is_the_burst_or_the_amount(void **state)
+{
+    (void) state;
+    const char *message;
+    gh_limit_t rate, quota;
+
+    assert_int_equal(gh_limit_parse(GH_STR("5r/s burst=9"), &rate, &message),
+                     GH_OK);
+    assert_int_equal(gh_limit_parse(GH_STR("7r/day"), &quota, &message),
+                     GH_OK);
+    assert_int_equal(gh_limit_most(&rate), 9);
+    assert_int_equal(gh_limit_most(&quota), 7);
+}
+
+
 int
 main(void)
 {
@@ -331,6 +381,8 @@ main(void)
         cmocka_unit_test(
             names_are_quoted_and_numbers_cut_as_structured_fields_ask),
         cmocka_unit_test(no_limit_gives_no_text_and_no_room_writes_nothing),
+        cmocka_unit_test(a_cost_is_a_whole_number_and_never_without_bound),
+        cmocka_unit_test(the_most_at_once_is_the_burst_or_the_amount),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,9 @@ rate_and_quota_are_told_apart(void **state)
     assert_true(gh_str_eq(rate->title, quota->title));
     assert_false(gh_str_eq(rate->type, quota->type));
     assert_false(gh_str_eq(rate->detail, quota->detail));
+    assert_int_equal(gh_reason_info(GH_REASON_COST_ABOVE_LIMIT)->status, 429);
+    assert_false(gh_str_eq(rate->type,
+                           gh_reason_info(GH_REASON_COST_ABOVE_LIMIT)->type));
 }
 
 
