@@ -301,7 +301,9 @@ sub start {
     if (grep { $_ eq 'gate' } @names) {
         $self->wait_until_ready('GATE_STATUS');
         # signatures of the second of its start may have been used before it
-        sleep 2;
+        my $started = time;
+        Gatehouse::Bench::Http::wait_until(sub { time > $started }, 3,
+                                           'the next second');
     }
     return $self;
 }
