@@ -11,7 +11,6 @@ use Gatehouse::Test::Redis;
 use Gatehouse::Test::Sentinel;
 use Gatehouse::Test::StoreProbe;
 use Gatehouse::Test::Tls;
-use Time::HiRes qw(sleep time);
 
 my $SLOW  = Gatehouse::Test::slow();
 my $watch = Gatehouse::Test::Sentinel->new;

@@ -3,11 +3,13 @@ package Gatehouse::Test::Liar;
 use strict;
 use warnings;
 
+use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
 
 use Gatehouse::Test::Config;
+use Gatehouse::Test::Logs;
 use Gatehouse::Test::Ports;
 
 =head1 NAME
