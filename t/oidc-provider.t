@@ -295,6 +295,13 @@ my $his  = callback_of($dave, '/his') =~ s/state=[^&]+/state=$state_of_a/r;
 like($so->told($dave->visit($his, stop => qr{/authorize}), $dave),
      qr/^(?:30\d|400) nobody/, 'E3: a state of another login logs nobody in');
 
+my ($ivy, $jack, $kim) = map { $so->person } 1 .. 3;
+my ($of_ivy) = map { callback_of($_, '/once') } $ivy, $jack, $kim;
+my $anew = $jack->visit($of_ivy, stop => qr{/oidc_callback\?})->location;
+$jack->jar->plant(%$_) for grep { $_->{name} =~ /login/ } $kim->cookies;
+is($so->told($jack->ask(GET => $anew), $jack), '400 nobody',
+   'E3: who has begun once more because of it does not begin for ever');
+
 # Where it began it ends
 is($so->login("/deep/page?x=1&y=%2F")->{hops}[-1][1],
    $so->at . '/deep/page?x=1&y=%2F', 'E3: back to the very page');
