@@ -196,8 +196,11 @@ $t->reload($so->text(locations => $PLACES,
     http => "gatehouse_secret file:$newer file:$new file:$root;"));
 wait_for(sub { $redis->cli('GET', 'gh:{root}') eq fingerprint() }, 10,
          'the new one to seal');
-($status, $out) = $t->tool('store', 'show', '--json');
-$said = decode_json($out);
+wait_for(sub {
+    ($status, $out) = $t->tool('store', 'show', '--json');
+    $said = decode_json($out);
+    return $said->{workers} <= 2;
+}, 20, 'the workers of before to be gone');
 cmp_ok($said->{older_keys}{sealed}, '>', 10, 'older ones have sealed much');
 is($said->{older_keys}{issued_keys}, 3, 'issued keys were made with them');
 is($said->{older_keys}{sessions}, 1, 'a session began with them');
