@@ -186,6 +186,39 @@ ngx_http_gatehouse_answer_add(ngx_http_request_t *r, const char *name,
 }
 
 
+ngx_int_t
+ngx_http_gatehouse_answer_body(ngx_http_request_t *r, gh_str_t text)
+{
+    ngx_int_t rc;
+    ngx_buf_t *b;
+    ngx_chain_t out;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (text.len != 0) {
+        b->pos = (u_char *) (uintptr_t) text.data;
+        b->last = b->pos + text.len;
+        b->memory = 1;
+    }
+
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
 /* One header of that name, ours: what the service sent under it goes. */
 
 ngx_int_t

@@ -140,8 +140,6 @@ ngx_http_gatehouse_assertion_jwks_handler(ngx_http_request_t *r)
     gh_buf_t out;
     ngx_int_t rc;
     ngx_str_t age;
-    ngx_buf_t *b;
-    ngx_chain_t chain;
     ngx_http_gatehouse_main_conf_t *gmcf;
 
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
@@ -158,9 +156,8 @@ ngx_http_gatehouse_assertion_jwks_handler(ngx_http_request_t *r)
     out.len = 0;
     out.cap = ASSERTION_JWKS_MAX;
     out.data = ngx_pnalloc(r->pool, out.cap);
-    b = ngx_calloc_buf(r->pool);
 
-    if (out.data == NULL || b == NULL || assertion_jwks(gmcf, &out) != GH_OK) {
+    if (out.data == NULL || assertion_jwks(gmcf, &out) != GH_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -177,22 +174,7 @@ ngx_http_gatehouse_assertion_jwks_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b->pos = (u_char *) out.data;
-    b->last = b->pos + out.len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    chain.buf = b;
-    chain.next = NULL;
-
-    return ngx_http_output_filter(r, &chain);
+    return ngx_http_gatehouse_answer_body(r, gh_buf_str(&out));
 }
 
 

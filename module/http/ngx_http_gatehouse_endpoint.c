@@ -339,8 +339,6 @@ endpoint_send(ngx_http_gatehouse_request_t *gr)
 {
     gh_str_t text;
     ngx_int_t rc;
-    ngx_buf_t *b;
-    ngx_chain_t out;
     ngx_http_request_t *r;
 
     r = gr->request;
@@ -358,29 +356,7 @@ endpoint_send(ngx_http_gatehouse_request_t *gr)
         return rc;
     }
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (text.len != 0) {
-        b->pos = (u_char *) (uintptr_t) text.data;
-        b->last = b->pos + text.len;
-        b->memory = 1;
-    }
-
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_gatehouse_answer_body(r, text);
 }
 
 

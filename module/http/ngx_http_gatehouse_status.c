@@ -207,10 +207,8 @@ ngx_http_gatehouse_status_send(ngx_http_request_t *r,
     size_t room;
     gh_buf_t text;
     ngx_int_t rc;
-    ngx_buf_t *b;
     ngx_str_t no_store;
     ngx_uint_t status;
-    ngx_chain_t out;
 
     rc = NGX_DECLINED;
     ngx_memzero(&text, sizeof(gh_buf_t));
@@ -254,27 +252,7 @@ ngx_http_gatehouse_status_send(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->pos = (u_char *) text.data;
-    b->last = b->pos + text.len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_gatehouse_answer_body(r, gh_buf_str(&text));
 }
 
 
