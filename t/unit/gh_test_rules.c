@@ -5,6 +5,20 @@
 #include "gh_test_rules.h"
 
 
+static const gh_str_t groups[] = { { "staff", 5 }, { "night", 5 } };
+static const gh_str_t scopes[] = { { "orders:read", 11 } };
+
+const gh_principal_t gh_test_alice = { .type = GH_PRINCIPAL_USER,
+                                       .id = { "staff:2482", 10 },
+                                       .groups = groups,
+                                       .n_groups = 2,
+                                       .scopes = scopes,
+                                       .n_scopes = 1 };
+const gh_principal_t gh_test_acme = { .type = GH_PRINCIPAL_CONSUMER,
+                                      .id = { "consumer:acme", 13 },
+                                      .consumer = { "acme", 4 } };
+
+
 #define WORDS 8
 
 

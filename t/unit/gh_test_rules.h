@@ -15,5 +15,10 @@
 gh_str_t gh_test_rules(const char *const *line);
 void gh_test_rules_free(gh_str_t block);
 
+/* A user, staff:2482, of the groups staff and night, who may orders:read. */
+extern const gh_principal_t gh_test_alice;
+/* A consumer. */
+extern const gh_principal_t gh_test_acme;
+
 
 #endif

@@ -11,19 +11,6 @@ static void assert_admit(gh_str_t block, const gh_subject_t *s,
                          gh_reason_t expected);
 
 
-static const gh_str_t groups[] = { { "staff", 5 }, { "night", 5 } };
-static const gh_str_t scopes[] = { { "orders:read", 11 } };
-static const gh_principal_t alice = { .type = GH_PRINCIPAL_USER,
-                                      .id = { "staff:2482", 10 },
-                                      .groups = groups,
-                                      .n_groups = 2,
-                                      .scopes = scopes,
-                                      .n_scopes = 1 };
-static const gh_principal_t acme = { .type = GH_PRINCIPAL_CONSUMER,
-                                     .id = { "consumer:acme", 13 },
-                                     .consumer = { "acme", 4 } };
-
-
 static void
 assert_admit(gh_str_t block, const gh_subject_t *s, gh_reason_t expected)
 {
@@ -65,8 +52,8 @@ all_names_of_a_line_must_hold(void **state)
     static const char *const line[] = { "group=staff scope=orders:read",
                                         NULL };
     gh_str_t block = gh_test_rules(line);
-    gh_subject_t s = asks(&alice, "GET");
-    gh_principal_t without = alice;
+    gh_subject_t s = asks(&gh_test_alice, "GET");
+    gh_principal_t without = gh_test_alice;
 
     (void) state;
 
@@ -87,7 +74,7 @@ a_comma_or_a_repeated_name_means_any_of(void **state)
         *const repeated[] = { "group=admin scope=orders:read group=night",
                               NULL },
         *const neither[] = { "group=admin,nigh", NULL };
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
     gh_str_t block = gh_test_rules(comma);
 
     (void) state;
@@ -111,16 +98,16 @@ any_line_admits(void **state)
     static const char *const two[] = { "method=GET,PUT scope=orders:read",
                                        "consumer=acme", NULL };
     gh_str_t block = gh_test_rules(two);
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
 
     (void) state;
 
     assert_admit(block, &s, GH_REASON_OK);
 
-    s = asks(&alice, "POST");
+    s = asks(&gh_test_alice, "POST");
     assert_admit(block, &s, GH_REASON_RULE_NONE);
 
-    s = asks(&acme, "POST");
+    s = asks(&gh_test_acme, "POST");
     assert_admit(block, &s, GH_REASON_OK);
 
     gh_test_rules_free(block);
@@ -134,8 +121,8 @@ deny_beats_every_admit_wherever_it_stands(void **state)
                                           NULL },
                              *const after[] = { "group=staff",
                                                 "deny group=night", NULL };
-    gh_subject_t s = asks(&alice, "GET");
-    gh_principal_t by_day = alice;
+    gh_subject_t s = asks(&gh_test_alice, "GET");
+    gh_principal_t by_day = gh_test_alice;
     gh_str_t block = gh_test_rules(before);
 
     (void) state;
@@ -159,7 +146,7 @@ deny_alone_refuses_everybody(void **state)
     static const char *const line[] = { "group=staff", "deny", NULL },
                              *const only[] = { "deny group=admin", NULL };
     gh_str_t block = gh_test_rules(line);
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
 
     (void) state;
 
@@ -170,7 +157,7 @@ deny_alone_refuses_everybody(void **state)
 
     /* and deny lines that do not match admit nobody */
     block = gh_test_rules(only);
-    s.principal = &alice;
+    s.principal = &gh_test_alice;
     assert_admit(block, &s, GH_REASON_RULE_NONE);
     gh_test_rules_free(block);
 }
@@ -184,7 +171,7 @@ the_anonymous_principal_has_no_group_scope_consumer_or_claim(void **state)
                                             { "consumer=acme", NULL },
                                             { "claim:sub=2482", NULL } };
     json_t *claims = json_pack("{s:s}", "sub", "2482");
-    gh_principal_t nobody = alice;
+    gh_principal_t nobody = gh_test_alice;
 
     (void) state;
 
@@ -224,7 +211,7 @@ b13_a_line_for_get_is_for_no_other_method(void **state)
     (void) state;
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        gh_subject_t s = asks(&alice, others[i]);
+        gh_subject_t s = asks(&gh_test_alice, others[i]);
 
         assert_admit(block, &s, GH_REASON_RULE_NONE);
     }
@@ -240,7 +227,7 @@ b13_head_is_judged_as_get(void **state)
                              *const deny[] = { "deny method=GET",
                                                "group=staff", NULL },
                              *const head[] = { "method=HEAD", NULL };
-    gh_subject_t s = asks(&alice, "HEAD");
+    gh_subject_t s = asks(&gh_test_alice, "HEAD");
     gh_str_t block = gh_test_rules(admit);
 
     (void) state;
@@ -255,7 +242,7 @@ b13_head_is_judged_as_get(void **state)
     /* but not the other way round */
     block = gh_test_rules(head);
     assert_admit(block, &s, GH_REASON_OK);
-    s = asks(&alice, "GET");
+    s = asks(&gh_test_alice, "GET");
     assert_admit(block, &s, GH_REASON_RULE_NONE);
     gh_test_rules_free(block);
 }
@@ -271,7 +258,7 @@ a5_a_member_is_a_whole_name(void **state)
                                     { "admin\0", 6 } };
     static const char *const line[] = { "group=admin", NULL };
     gh_str_t block = gh_test_rules(line);
-    gh_principal_t p = alice;
+    gh_principal_t p = gh_test_alice;
     gh_subject_t s = asks(&p, "GET");
 
     (void) state;
@@ -288,7 +275,7 @@ claim_admits(json_t *claims, const char *word)
 {
     const char *const line[] = { word, NULL };
     gh_str_t block = gh_test_rules(line);
-    gh_principal_t p = alice;
+    gh_principal_t p = gh_test_alice;
     gh_subject_t s = asks(&p, "GET");
 
     p.claims = claims;

@@ -6,19 +6,6 @@
 #include "gh_test_rules.h"
 
 
-static const gh_str_t groups[] = { { "staff", 5 }, { "night", 5 } };
-static const gh_str_t scopes[] = { { "orders:read", 11 } };
-static const gh_principal_t alice = { .type = GH_PRINCIPAL_USER,
-                                      .id = { "staff:2482", 10 },
-                                      .groups = groups,
-                                      .n_groups = 2,
-                                      .scopes = scopes,
-                                      .n_scopes = 1 };
-static const gh_principal_t acme = { .type = GH_PRINCIPAL_CONSUMER,
-                                     .id = { "consumer:acme", 13 },
-                                     .consumer = { "acme", 4 } };
-
-
 static gh_subject_t
 asks(const gh_principal_t *p, const char *http_method)
 {
@@ -50,7 +37,7 @@ static void
 an_access_rule_holds_where_it_applies(void **state)
 {
     gh_rules_builder_t *b = builder();
-    gh_principal_t admin = acme;
+    gh_principal_t admin = gh_test_acme;
     static const gh_str_t admins[] = { { "admin", 5 } };
     gh_str_t block;
 
@@ -65,14 +52,14 @@ an_access_rule_holds_where_it_applies(void **state)
     assert_int_equal(gh_rules_finish(b, &block), GH_OK);
     assert_true(gh_rules_valid(block));
 
-    gh_subject_t s = asks(&alice, "DELETE");
+    gh_subject_t s = asks(&gh_test_alice, "DELETE");
 
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_SERVICE_RULE);
 
     s.version = GH_STR("v1");
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_OK);
 
-    s = asks(&alice, "GET");
+    s = asks(&gh_test_alice, "GET");
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_OK);
 
     s = asks(NULL, "DELETE");
@@ -91,7 +78,7 @@ static void
 every_access_rule_that_applies_must_hold(void **state)
 {
     gh_rules_builder_t *b = builder();
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
     gh_str_t block;
 
     (void) state;
@@ -106,9 +93,9 @@ every_access_rule_that_applies_must_hold(void **state)
     assert_int_equal(gh_rules_finish(b, &block), GH_OK);
 
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_SERVICE_RULE);
-    s = asks(&alice, "HEAD");
+    s = asks(&gh_test_alice, "HEAD");
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_SERVICE_RULE);
-    s = asks(&alice, "POST");
+    s = asks(&gh_test_alice, "POST");
     assert_int_equal(gh_rules_require(block, &s), GH_REASON_OK);
 
     gh_test_rules_free(block);
@@ -237,7 +224,7 @@ a_block_of_the_other_kind_refuses(void **state)
 {
     static const char *const line[] = { "method=GET", NULL };
     gh_str_t block = gh_test_rules(line), access;
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
     gh_rules_builder_t *b = builder();
 
     (void) state;

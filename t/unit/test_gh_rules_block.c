@@ -6,14 +6,6 @@
 #include "gh_test_rules.h"
 
 
-static const gh_str_t groups[] = { { "staff", 5 }, { "night", 5 } };
-static const gh_str_t scopes[] = { { "orders:read", 11 } };
-static const gh_principal_t alice = { .type = GH_PRINCIPAL_USER,
-                                      .id = { "staff:2482", 10 },
-                                      .groups = groups,
-                                      .n_groups = 2,
-                                      .scopes = scopes,
-                                      .n_scopes = 1 };
 static gh_subject_t
 asks(const gh_principal_t *p, const char *http_method)
 {
@@ -26,7 +18,7 @@ a_block_is_the_same_at_every_address(void **state)
 {
     static const char *const line[] = { "group=staff method=GET", NULL };
     gh_str_t block = gh_test_rules(line);
-    gh_subject_t s = asks(&alice, "GET");
+    gh_subject_t s = asks(&gh_test_alice, "GET");
     char room[128];
 
     (void) state;
