@@ -291,29 +291,8 @@ gh_hkdf_sha256(gh_str_t salt, gh_str_t key, gh_str_t info, uint8_t *out,
 }
 
 
-/*
- * CRYPTO_memcmp goes byte by byte, and most secrets are longer than a word.
- * A volatile sum: the compiler cannot stop before the end.
- */
-
 bool
 gh_equal_secret(const void *a, const void *b, size_t len)
 {
-    const char *x = a, *y = b;
-    volatile uint64_t differs = 0;
-
-    if (len < sizeof(uint64_t)) {
-        return CRYPTO_memcmp(a, b, len) == 0;
-    }
-
-    for (size_t i = 0; i + sizeof(uint64_t) < len; i += sizeof(uint64_t)) {
-        differs |= load_le64(x + i) ^ load_le64(y + i);
-    }
-
-    /* the last word overlaps the one before it */
-    x += len - sizeof(uint64_t);
-    y += len - sizeof(uint64_t);
-    differs |= load_le64(x) ^ load_le64(y);
-
-    return differs == 0;
+    return CRYPTO_memcmp(a, b, len) == 0;
 }
