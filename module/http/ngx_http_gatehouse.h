@@ -448,9 +448,6 @@ ngx_int_t ngx_http_gatehouse_answer_add(ngx_http_request_t *r,
                                         ngx_str_t *value);
 ngx_int_t ngx_http_gatehouse_answer_set(ngx_http_request_t *r, ngx_str_t *name,
                                         ngx_str_t *value);
-/* Sends an answer of our own whose header is made: text, which may be empty,
- * lives as long as the request. What a content handler returns. */
-ngx_int_t ngx_http_gatehouse_answer_body(ngx_http_request_t *r, gh_str_t text);
 ngx_int_t ngx_http_gatehouse_receive_id(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_receive_trace(ngx_http_gatehouse_request_t *gr,
                                            ngx_uint_t trusted);

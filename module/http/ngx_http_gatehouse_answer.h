@@ -1,5 +1,6 @@
 /*
- * Header fields that the header filter adds, see ..._answer_fields.c.
+ * Header fields that the header filter adds, see ..._answer_fields.c, and
+ * answers of our own.
  */
 
 #ifndef NGX_HTTP_GATEHOUSE_ANSWER_H
@@ -14,6 +15,9 @@ ngx_int_t ngx_http_gatehouse_answer_limits(ngx_http_gatehouse_request_t *gr);
 ngx_int_t ngx_http_gatehouse_answer_version(ngx_http_gatehouse_request_t *gr);
 /* Cache-Control of one principal's answer, where the service is silent. */
 ngx_int_t ngx_http_gatehouse_answer_private(ngx_http_gatehouse_request_t *gr);
+/* Sends an answer of our own whose header is made: text, which may be empty,
+ * lives as long as the request. What a content handler returns. */
+ngx_int_t ngx_http_gatehouse_answer_body(ngx_http_request_t *r, gh_str_t text);
 
 
 #endif

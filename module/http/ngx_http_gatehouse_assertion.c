@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_gatehouse_assertion.h"
+#include "ngx_http_gatehouse_answer.h"
 #include "ngx_http_gatehouse_conf.h"
 
 #include <openssl/rand.h>

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_oidc.h"
+#include "ngx_http_gatehouse_answer.h"
 #include "ngx_http_gatehouse_pages.h"
 
 

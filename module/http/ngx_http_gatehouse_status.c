@@ -6,6 +6,7 @@
 
 #include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_status.h"
+#include "ngx_http_gatehouse_answer.h"
 
 
 typedef struct {
