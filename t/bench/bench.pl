@@ -52,7 +52,7 @@ $site->check_logs if !$ENV{ONLY};
     = measure_rounds($site, $rounds, $seconds, \&progress, @here);
 $result{memory} = { map { $_ => $site->{servers}{$_}->memory_kb }
                     servers(@here) };
-if ($site->{servers}{gate} && !$ENV{ONLY}) {
+if ($site->{servers}{gate} && $site->{servers}{bare} && !$ENV{ONLY}) {
     progress('a provider that hangs');
     $result{held} = measure_held($site, $rounds, $seconds);
 }

@@ -48,7 +48,7 @@ my @GOALS = (
     [ 'large set, keys and services in turn', '% CPU', 10, \&grown, 'turns',
       sub { median(@{ $_[0]{cpu_us} || [] }) } ],
     [ 'p99 while a provider hangs (at most: the upper fence of before)', 'us',
-      \&held_most, sub { median(@{ ($_[0]{held} || {})->{during} || [] }) } ],
+      \&held_most, \&held_worst ],
     [ 'a million keys: reading and compiling', 's of CPU', 10,
       \&million, sub { $_[0]{compile}{read} + $_[0]{compile}{compile} } ],
     [ 'a million keys: first start until in force', 's', 10,
@@ -155,10 +155,22 @@ sub grown {
 # would be no noise.
 sub held_most {
     my ($result) = @_;
-    my @before = @{ ($result->{held} || {})->{before} || [] } or return;
+    my $held = $result->{held} or return;
+    my @before = map { @{ $held->{$_}{key}{p99_us} } } qw(before after);
     my ($low, $high) = map { quartile($_, @before) } 1, 3;
 
     return $high + 1.5 * ($high - $low);
+}
+
+
+# Whatever the provider does.
+sub held_worst {
+    my ($result) = @_;
+    my $held = $result->{held} or return;
+    my @p99 = sort { $a <=> $b }
+              map { median(@{ $held->{$_}{key}{p99_us} }) }
+              grep { !/^(?:before|after)$/ } keys %$held;
+    return $p99[-1];
 }
 
 

@@ -1,90 +1,99 @@
-# A provider that takes connections and never answers: are requests that do
-# not need it as quick as before?
+# A provider that hangs, is slow, dribbles, sends garbage or a gigabyte: are
+# requests that do not need it as quick as before?
 package Gatehouse::Bench::Held;
 
 use strict;
 use warnings;
 
 use Exporter 'import';
-use IO::Select;
-use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64url);
 use POSIX ();
 use Time::HiRes qw(sleep);
 
+use Gatehouse::Bench::Http;
 use Gatehouse::Bench::Rounds qw(measure_once);
+use Gatehouse::Test::Misprovider;
 
-our @EXPORT_OK = qw(measure_held);
+our @EXPORT_OK = qw(measure_held faults);
 
-my %PATH = (name => 'held', server => 'gate', port => 'GATE',
-            target => '/key', sent => 'key', status => 200);
+my @FAULTS = ([ hang => 1, 'hangs' ], [ slow => 2, 'takes 2 s' ],
+              [ drip => 0.05, 'sends 20 bytes a second' ],
+              [ garbage => 1, 'sends garbage' ], [ huge => 1, 'sends 1 GB' ]);
+my %PATH = map {
+    my ($name, $server, $target, $sent) = @$_;
+    $name => { name => "held-$name", server => $server, port => uc $server,
+               target => $target, sent => $sent, status => 200 }
+} [ qw(key gate /key key) ], [ qw(session gate /session session) ],
+  [ qw(bare bare / key) ];
+my $MOST = 5; # rounds for each
 
 
-# p99 in microseconds of the key's path: before, while and after the provider
-# hangs; and how many calls it was holding.
+sub faults { return @FAULTS }
+
+
+# By when (before, after, or a fault) and path (key, session, bare): lists of
+# p50_us and p99_us; and how often the provider was asked in each.
 sub measure_held {
     my ($site, $rounds, $seconds) = @_;
-    my %p99;
-    my $measure = sub {
-        my ($when, $n) = @_;
-        push @{ $p99{$when} }, measure_once($site, \%PATH, $seconds)->{p99_us}
-            for 1 .. $n;
-    };
+    my $n = $rounds < $MOST ? $rounds : $MOST;
+    my $provider = Gatehouse::Test::Misprovider->new(tls => 0);
+    my %got;
 
-    my $half = int(($rounds + 1) / 2);
-    $measure->(before => $half);
+    system "taskset -cp $site->{other} $provider->{pid} > /dev/null";
+    $site->{ports}{HELD} = $provider->port;
+    $site->configure('gate.conf');
+    my $pid = trickle($site);
 
-    my ($pid, $calls) = hang($site);
-    $measure->(during => $rounds);
-    kill 'TERM', $pid;
-    waitpid $pid, 0;
+    for my $fault ([ before => undef ], @FAULTS, [ after => undef ]) {
+        my ($when, $value) = @$fault;
+        $provider->behave;
+        $provider->misbehave("keys.$when" => $value) if defined $value;
+        $provider->forget;
 
-    $measure->(before => $half);
-    my $held = () = do { local (@ARGV, $/) = ($calls); <> // '' } =~ /call/g;
-    return { %p99, calls => $held };
-}
-
-
-# The provider, and a trickle of tokens that ask for its keys, in one process.
-sub hang {
-    my ($site) = @_;
-    my $listen = IO::Socket::INET->new(
-        LocalAddr => '127.0.0.1', LocalPort => $site->port('HELD'),
-        Listen => 64, ReuseAddr => 1) or die "listen: $!\n";
-    my $calls = $site->file('held.calls', '');
-
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        eval { serve($site, $listen, $calls) };
-        POSIX::_exit(0);
+        # a gateway that has just begun has not yet learnt to ask rarely
+        $site->stop('gate');
+        $site->start('gate');
+        Gatehouse::Bench::Http::wait_until(
+            sub { $provider->asked('keys') }, 30, 'a call to the provider');
+        for (1 .. $n) {
+            for my $name (sort keys %PATH) {
+                my $one = measure_once($site, $PATH{$name}, $seconds);
+                push @{ $got{$when}{$name}{$_} }, $one->{$_}
+                    for qw(p50_us p99_us);
+            }
+        }
+        $got{$when}{calls} = $provider->asked('keys');
     }
 
-    system "taskset -cp $site->{other} $pid > /dev/null";
-
-    # a gateway that has just begun has not yet learnt to ask rarely; the
-    # provider is hanging from when it is first asked
-    $site->stop('gate');
-    $site->start('gate');
-    Gatehouse::Bench::Http::wait_until(sub { -s $calls }, 30,
-                                       'a call to the provider');
-    return ($pid, $calls);
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+    $provider->stop;
+    return \%got;
 }
 
 
-sub serve {
-    my ($site, $listen, $calls) = @_;
-    my $select = IO::Select->new($listen);
-    my $parent = getppid;
-    my (@held, @asked);
+# Up to twenty tokens a second ask for the provider's keys.
+sub trickle {
+    my ($site) = @_;
+    my $parent = $$;
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        eval { ask($site, $parent) };
+        POSIX::_exit(0);
+    }
+    system "taskset -cp $site->{other} $pid > /dev/null";
+    return $pid;
+}
+
+
+sub ask {
+    my ($site, $parent) = @_;
+    my @asked;
 
     while (getppid == $parent) {
-        if ($select->can_read(0.05)) {
-            push @held, scalar $listen->accept;
-            open my $out, '>>', $calls or die "$!\n";
-            print {$out} "call\n";
-            close $out;
-        }
+        sleep 0.05;
         my $client = Gatehouse::Bench::Http::connect_to($site->port('GATE'))
             or next;
         syswrite $client, "GET /held HTTP/1.1\r\nHost: bench\r\n"
@@ -100,7 +109,7 @@ sub serve {
 # Nothing about it is wrong before its key would be needed.
 sub token {
     my ($site) = @_;
-    my $claims = sprintf '{"iss":"http://127.0.0.1:%d","sub":"x","exp":%d,'
+    my $claims = sprintf '{"iss":"http://localhost:%d","sub":"x","exp":%d,'
                . '"aud":"%s","jti":"%s"}',
                  $site->port('HELD'), time + 600, $site->audience, rand;
 

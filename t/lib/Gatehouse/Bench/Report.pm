@@ -6,6 +6,7 @@ use warnings;
 
 use Exporter 'import';
 
+use Gatehouse::Bench::Held qw(faults);
 use Gatehouse::Bench::Goals qw(cpu_added instructions_added verify_ratio);
 use Gatehouse::Bench::Numbers qw(median spread kilo micro);
 use Gatehouse::Bench::Words qw(page);
@@ -181,10 +182,17 @@ sub held {
     my ($result) = @_;
     my $held = $result->{held} or return;
 
-    return table([ 'API key, log line', 'p99 us' ],
-        [ 'before and after', spread('%.0f', @{ $held->{before} }) ],
-        [ "while a provider hangs ($held->{calls} calls held)",
-          spread('%.0f', @{ $held->{during} }) ]);
+    return table([ 'The provider', 'asked', 'API key: p50 us', 'p99 us',
+                   'session: p50 us', 'p99 us', 'bare: p50 us', 'p99 us' ],
+        map {
+            my ($when, undef, $words) = @$_;
+            my $got = $held->{$when};
+            [ $words, $got->{calls}, map {
+                my $of = $got->{$_};
+                map { spread('%.0f', @{ $of->{$_} }) } qw(p50_us p99_us)
+            } qw(key session bare) ]
+        } [ before => undef, 'is well, before' ], faults(),
+          [ after => undef, 'is well, after' ]);
 }
 
 

@@ -94,12 +94,13 @@ sub held {
     return '' if !$table->{held};
     return <<"END";
 
-## A provider that hangs
+## A provider that hangs, or worse
 
 $table->{held}
-The provider takes connections and never answers, while up to twenty tokens a second ask for
-its keys. The goal holds if the median is not above the upper fence of what there was without
-(the upper quartile, and one and a half times the span of the quartiles).
+Up to twenty tokens a second ask for the provider's keys, which come as the table says, while
+requests that need nothing of it are measured, bare nginx beside them. "Asked" is how often a
+call reached it. The goal holds if the worst median of the API key's p99 is not above the upper fence
+of before and after (the upper quartile, and one and a half times the span of the quartiles).
 END
 }
 
