@@ -80,6 +80,17 @@ is(join(' ', asked(%ask, need => 9, least => 1, unspent => 0, after => 20_000)),
    'ok 2 0', 'others who wait can use it');
 
 %ask = (key => 'gh:{limit:steps}', burst => 100, interval => 10_000);
+# What a node does not spend in time is lost, and a slow limit brings it back
+# late: once an hour, and once in ten seconds.
+for my $slow ([ 3_600_000_000, 1 ], [ 10_000_000, 4 ]) {
+    my ($interval, $granted) = @$slow;
+    my %slow = (key => "gh:{limit:slow$granted}", burst => 20,
+                interval => $interval);
+    asked(%slow, need => 8);
+    is((asked(%slow, need => 1, after => 1000))[1], $granted,
+       "of one in $interval us $granted are handed out");
+}
+
 is((asked(%ask, serial => 5, need => 1))[0], 'conflict',
    'an asking that comes after a later one is refused');
 is((asked(%ask, need => 1, clock => -300_000))[0], 'absent',
@@ -125,14 +136,20 @@ for my $junk ('', 'x', '1', "1 aaaaaaaaaaaaaaaa 1 50 $now junk",
               "1 aaaaaaaaaaaaaaaa 1 50 $now|zz 1 1 1 1",
               "1 aaaaaaaaaaaaaaaa 1 50 $now|" . 'd' x 16 . ' '
               . '9' x 300 . " $now 1 1",
-              "\0" x 100, 'y' x 1_000_000)
+              packed('NaN', $now), packed('Inf', $now), packed('-Inf', $now),
+              packed(1e300, $now), packed(50, ~0),
+              packed(50, $now) . pack('a16 Q<4', 'zz', (~0) x 4),
+              packed(50, $now) . pack('a16 Q<4', 'a' x 16, ~0, $now, 1, 1),
+              packed(50, $now) . 'junk', packed(50, $now) . "\xff" x 48 x 999,
+              "\2" x 41, "\xff" x 89, "\0" x 100, 'y' x 1_000_000)
 {
     my $key = 'gh:{limit:junk' . $n++ . '}';
     command('SET', $key, $junk);
     my ($word, $granted) = asked(key => $key, burst => 100,
                                  interval => 10_000, need => 200);
     ok($word eq 'ok' && $granted >= 0 && $granted <= 100,
-       'junk gives no more than a burst: ' . substr($junk, 0, 30))
+       'junk gives no more than a burst: '
+       . substr($junk, 0, 30) =~ s/[^ -~]/./gr . ' of ' . length $junk)
         or diag "$word $granted";
 }
 for my $type (['LPUSH', 'a'], ['SADD', 'a'], ['HSET', 'a', 'b'],
@@ -226,6 +243,12 @@ sub reply {
     return if $rest < 0;
     read $socket, my $text, $rest + 2;
     return substr $text, 0, $rest;
+}
+
+
+sub packed {
+    my ($level, $at) = @_;
+    return pack 'C a16 Q< d< Q<', 2, 'a' x 16, 1, $level, $at;
 }
 
 
@@ -349,9 +372,10 @@ sub ask {
     return if $word ne 'ok';
 
     my $state = main::command('GET', $self->{key});
-    my ($level) = (split / /, $state)[3];
+    my (undef, undef, undef, $level, undef, @out) =
+        unpack 'C a16 Q< d< Q< (a16 Q<4)*', $state;
     my $held = 0;
-    $held += (split / /)[1] for (split /\|/, $state)[1 .. ($state =~ tr/|//)];
+    $held += $out[5 * $_ + 1] for 0 .. @out / 5 - 1;
     $self->{over}++ if $level + $held > $self->{burst} + 1e-6;
 
     return $granted;

@@ -9,95 +9,111 @@
 /*
  * A bucket and what is out of it. ARGV: node, run, since, epoch, the clock
  * at least and at most, burst, interval in ns, serial, unspent, need, how
- * much at once, and what is too little to be of use. Its value: "1 run epoch
- * level at", then for each node "|node out until serial asked".
+ * much at once, and what is too little to be of use. Its value is packed: 2,
+ * run, epoch, level, at, then for each node its id, out, until, serial, asked.
  *
  * level + what is out <= burst at all times, and only time adds to the sum,
  * at the rate: whatever is spent when, in any span T it is no more than
- * burst + rate * T. What nobody has spent in time is not put back. A bucket
- * of another run of Redis may have been fuller than it ought to be: it
- * begins empty at `since`, and so does one that is not there, unless since
- * is 0. In another epoch the clock was set: no time has passed.
+ * burst + rate * T. What nobody has spent in time is not put back, so no more
+ * is handed out ahead than comes back in half a minute. A bucket of another
+ * run of Redis may have been fuller than it ought to be: it begins empty at
+ * `since`, and so does one that is not there, unless since is 0. In another
+ * epoch the clock was set: no time has passed.
  */
 #define GH_REDIS_LUA_SCRIPT_LEASE                                             \
-    "local t = redis.call('TIME')\n"                                          \
+    "local call, floor = redis.call, math.floor\n"                            \
+    "local t = call('TIME')\n"                                                \
     "local now = t[1] * 1000000 + t[2]\n"                                     \
-    "local f, num = string.format, tonumber\n"                                \
-    "if now < num(ARGV[5]) or now > num(ARGV[6]) then\n"                      \
+    "local me, run, since, epoch, least, latest, burst, step, serial,\n"      \
+    "  unspent, need, most, useful = unpack(ARGV)\n"                          \
+    "if now < least + 0 or now > latest + 0 then\n"                           \
     "  return {'absent', '0', '0', '0'}\n"                                    \
     "end\n"                                                                   \
-    "local burst, step = num(ARGV[7]), num(ARGV[8]) / 1000\n"                 \
-    "local since = num(ARGV[3])\n"                                            \
-    "local out, held, level, at = {}, 0, nil, now\n"                          \
+    "since, epoch, burst = since + 0, epoch + 0, burst + 0\n"                 \
+    "step, serial, unspent = step / 1000, serial + 0, unspent + 0\n"          \
+    "need, most, useful = need + 0, most + 0, useful + 0\n"                   \
     "local began = burst\n"                                                   \
-    "if since > 0 then began = math.max(0, now - since) / step end\n"         \
+    "if since > 0 then\n"                                                     \
+    "  began = now > since and (now - since) / step or 0\n"                   \
+    "end\n"                                                                   \
     "local v = redis.pcall('GET', KEYS[1])\n"                                 \
+    "local held, level, at, mine, asked, over = 0, nil, now, nil, nil, nil\n" \
+    "local live, rest, long = 1, '', now + 1100000\n"                         \
+    "local size = type(v) == 'string' and #v or 0\n"                          \
     "if not v then level = began\n"                                           \
-    "elseif type(v) == 'string' and #v < 65536 then\n"                        \
-    "  local run, epoch, l, a =\n"                                            \
-    "    string.match(v, '^1 (%x+) (%d+) ([%d%.e+-]+) (%d+)')\n"              \
-    "  level, at = num(l or ''), num(a or '')\n"                              \
-    "  local anew = run ~= ARGV[2] or epoch ~= ARGV[4]\n"                     \
-    "  for n, o, u, s, w in\n"                                                \
-    "    string.gmatch(v, '|(%x+) (%d+) (%d+) (%d+) (%d+)') do\n"             \
-    "    u = num(u)\n"                                                        \
-    "    if anew or u > now + 1100000 then u = now + 1100000 end\n"           \
-    "    if anew then w = now end\n"                                          \
-    "    out[#out + 1] = {n, num(o), u, num(s), num(w)}\n"                    \
-    "    held = held + out[#out][2]\n"                                        \
-    "  end\n"                                                                 \
-    "  if run and run ~= ARGV[2] then level = began end\n"                    \
-    "  if anew or not at or at > now + 1000000 then at = now end\n"           \
-    "end\n"                                                                   \
-    "if not level or level ~= level then\n"                                   \
-    "  level, at, out, held = 0, now, {}, 0\n"                                \
-    "end\n"                                                                   \
-    "local function fill(to)\n"                                               \
-    "  if to > at then level = level + (to - at) / step at = to end\n"        \
-    "  level = math.max(0, math.min(burst - held, level))\n"                  \
-    "end\n"                                                                   \
-    "table.sort(out, function(a, b) return a[3] < b[3] end)\n"                \
-    "local live, mine = {}, nil\n"                                            \
-    "for i = 1, #out do\n"                                                    \
-    "  local e = out[i]\n"                                                    \
-    "  if e[3] <= now then fill(e[3]) held = held - e[2]\n"                   \
-    "  else\n"                                                                \
-    "    live[#live + 1] = e\n"                                               \
-    "    if e[1] == ARGV[1] then mine = e end\n"                              \
+    "elseif size > 40 and size < 65536 and size % 48 == 41 then\n"            \
+    "  local unpack = struct.unpack\n"                                        \
+    "  local form, r, e, l, a = unpack('<Bc16I8dI8', v)\n"                    \
+    "  if form == 2 and l == l then\n"                                        \
+    "    level, at = l, a\n"                                                  \
+    "    local anew = r ~= run or e ~= epoch\n"                               \
+    "    if r ~= run then level = began end\n"                                \
+    "    if anew or at > now + 1000000 then at = now end\n"                   \
+    "    for p = 42, size, 48 do\n"                                           \
+    "      local n, o, u, s, w = unpack('<c16I8I8I8I8', v, p)\n"              \
+    "      local late = anew or u > long\n"                                   \
+    "      held = held + o\n"                                                 \
+    "      if late then u = long end\n"                                       \
+    "      if anew then w = now end\n"                                        \
+    "      if u <= now then\n"                                                \
+    "        over = over or {}\n"                                             \
+    "        over[#over + 1] = {o, u}\n"                                      \
+    "      elseif n == me then\n"                                             \
+    "        if serial <= s then\n"                                           \
+    "          return {'conflict', '0', '0', '0'}\n"                          \
+    "        end\n"                                                           \
+    "        mine, asked = o, w\n"                                            \
+    "      else\n"                                                            \
+    "        live = live + 1\n"                                               \
+    "        rest = rest .. (late\n"                                          \
+    "          and struct.pack('<c16I8I8I8I8', n, o, u, s, w)\n"              \
+    "          or string.sub(v, p, p + 47))\n"                                \
+    "      end\n"                                                             \
+    "    end\n"                                                               \
     "  end\n"                                                                 \
     "end\n"                                                                   \
-    "fill(now)\n"                                                             \
-    "local serial, unspent = num(ARGV[9]), num(ARGV[10])\n"                   \
-    "local need, ahead = num(ARGV[11]), 0\n"                                  \
+    "if not level then level, at = 0, now end\n"                              \
+    "if over then\n"                                                          \
+    "  table.sort(over, function(a, b) return a[2] < b[2] end)\n"             \
+    "  for i = 1, #over do\n"                                                 \
+    "    local o, u = over[i][1], over[i][2]\n"                               \
+    "    if u > at then level = level + (u - at) / step at = u end\n"         \
+    "    if level > burst - held then level = burst - held end\n"             \
+    "    if level < 0 then level = 0 end\n"                                   \
+    "    held = held - o\n"                                                   \
+    "  end\n"                                                                 \
+    "end\n"                                                                   \
+    "if now > at then level = level + (now - at) / step at = now end\n"       \
+    "if level > burst - held then level = burst - held end\n"                 \
+    "if level < 0 then level = 0 end\n"                                       \
+    "local want = need\n"                                                     \
     "if mine then\n"                                                          \
-    "  if serial <= mine[4] then\n"                                           \
-    "    return {'conflict', '0', '0', '0'}\n"                                \
+    "  local spent = mine - unspent\n"                                        \
+    "  if spent > 0 then\n"                                                   \
+    "    local ahead = now > asked and spent * 1000000 / (now - asked)\n"     \
+    "      or spent * 1000000\n"                                              \
+    "    ahead = math.min(math.ceil(ahead), floor(30000000 / step))\n"        \
+    "    want = need + (ahead < 2 * spent and ahead or 2 * spent)\n"          \
     "  end\n"                                                                 \
-    "  local spent = math.max(0, mine[2] - unspent)\n"                        \
-    "  local span = math.max(1, now - mine[5])\n"                             \
-    "  ahead = math.min(2 * spent, math.ceil(spent * 1000000 / span))\n"      \
-    "else\n"                                                                  \
-    "  mine = {ARGV[1], 0}\n"                                                 \
-    "  live[#live + 1] = mine\n"                                              \
+    "  held = held - mine\n"                                                  \
     "end\n"                                                                   \
-    "held = held - mine[2] + unspent\n"                                       \
-    "fill(now)\n"                                                             \
-    "local most = math.min(num(ARGV[12]), math.floor(burst / (2 * #live)))\n" \
-    "local want = math.max(need, math.min(most, need + ahead))\n"             \
-    "local n = math.max(0, math.min(want - unspent, math.floor(level)))\n"    \
-    "if n + unspent < num(ARGV[13]) then n = 0 end\n"                         \
+    "held = held + unspent\n"                                                 \
+    "if level > burst - held then level = burst - held end\n"                 \
+    "if level < 0 then level = 0 end\n"                                       \
+    "local share = floor(burst / (2 * live))\n"                               \
+    "if most > share then most = share end\n"                                 \
+    "if want > most then want = most end\n"                                   \
+    "if want < need then want = need end\n"                                   \
+    "local n = want - unspent\n"                                              \
+    "if n > level then n = floor(level) end\n"                                \
+    "if n < 0 or n + unspent < useful then n = 0 end\n"                       \
     "level = level - n\n"                                                     \
-    "mine[2], mine[3], mine[4], mine[5] = "                                   \
-    "unspent + n, now + 1100000, serial, now\n"                               \
-    "local text = f('1 %s %s %.17g %.0f', ARGV[2], ARGV[4], level, now)\n"    \
-    "for i = 1, #live do\n"                                                   \
-    "  local e = live[i]\n"                                                   \
-    "  text = text .. f('|%s %.0f %.0f %.0f %.0f', e[1], e[2], e[3], e[4], "  \
-    "e[5])\n"                                                                 \
-    "end\n"                                                                   \
-    "local ttl = math.ceil((burst - level) * step / 1000) + 3000\n"           \
-    "redis.call('SET', KEYS[1], text, 'PX', f('%.0f', ttl))\n"                \
-    "return {'ok', '0', f('%.0f', n), f('%.0f', math.floor(level * 1000))}\n"
+    "call('SET', KEYS[1], struct.pack('<Bc16I8dI8c16I8I8I8I8', 2, run, "      \
+    "epoch,\n"                                                                \
+    "  level, at, me, unspent + n, long, serial, now) .. rest,\n"             \
+    "  'PX', math.ceil((burst - level) * step / 1000) + 3000)\n"              \
+    "return {'ok', '0', string.format('%.0f', n),\n"                          \
+    "  string.format('%.0f', floor(level * 1000))}\n"
 
 /*
  * Who is there, since when the counters can be trusted, and what time it is.
