@@ -25,6 +25,7 @@ my @address = (
     [ 'redis://u:p@127.0.0.1', 'has a password in an address; give it as a file' ],
     [ 'redis://127.0.0.1/x', 'has a database "x" that is no number' ],
     [ 'redis://127.0.0.1?timeout=0', 'has a timeout "0" that is not between' ],
+    [ 'redis://127.0.0.1?nodes=0', 'has a number of nodes "0" that is not between 1 and 1000' ],
     [ 'redis://127.0.0.1?state=x', 'has a state directory "x" that is not absolute' ],
     [ 'redis://127.0.0.1?size=1g', 'has an unknown "size"; an address of Redis takes' ],
     [ 'redis=nobody', 'names "redis=nobody", but no "gatehouse_redis" block of that name' ],

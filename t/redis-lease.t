@@ -193,6 +193,7 @@ is((beats($one, 'cc', 'cc', after => 1000))[0], $now,
 ($since, $epoch) = beats($one, 'cc', 'cc');
 ($since, $next) = beats($one, 'cc', 'cc', ended => $epoch);
 is($next, $epoch + 1, 'a clock that was set ends an epoch');
+is($since, $now, 'and counters may have ended by it');
 is((beats($two, 'cc', 'cc', ended => $epoch))[1], $next, 'once');
 
 for my $junk (['SET', 'x'], ['LPUSH', 'x'], ['HSET', 'run', 'cc'],

@@ -117,6 +117,7 @@
 
 /*
  * Who is there, since when the counters can be trusted, and what time it is.
+ * A clock that is set forward ends the life of keys, too.
  * ARGV: node, run of this Redis, the run that the node knew before or "-",
  * the epoch that the node saw end or "-". Answers since, epoch, nodes, now.
  */
@@ -138,7 +139,7 @@
     "elseif since == 0 and ARGV[3] ~= '-' and ARGV[3] ~= ARGV[2] then\n"      \
     "  set, since = true, now\n"                                              \
     "elseif ARGV[4] == h.epoch then\n"                                        \
-    "  set, epoch = true, epoch + 1\n"                                        \
+    "  set, since, epoch = true, now, epoch + 1\n"                            \
     "end\n"                                                                   \
     "if set then\n"                                                           \
     "  redis.call('HSET', k, 'run', ARGV[2], 'since', f('%.0f', since), "     \

@@ -6,6 +6,7 @@
 
 
 #define REDIS_TIMEOUT 100
+#define REDIS_NODES_MAX 1000
 #define REDIS_PORT 6379
 
 
@@ -314,9 +315,23 @@ ngx_gatehouse_redis_value(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value,
         return NGX_CONF_OK;
     }
 
+    if (ngx_gatehouse_redis_is(name, "nodes")) {
+        n = ngx_atoi(value->data, value->len);
+
+        if (n == NGX_ERROR || n < 1 || n > REDIS_NODES_MAX) {
+            return ngx_gatehouse_redis_say(cf,
+                                           "has a number of nodes \"%V\" that "
+                                           "is not between 1 and 1000%Z",
+                                           value);
+        }
+
+        rc->nodes = (ngx_uint_t) n;
+        return NGX_CONF_OK;
+    }
+
     return ngx_gatehouse_redis_say(
         cf,
         "has an unknown \"%V\"; an address of Redis takes "
-        "database=, timeout= and state=%Z",
+        "database=, timeout=, nodes= and state=%Z",
         name);
 }

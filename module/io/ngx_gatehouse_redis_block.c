@@ -132,6 +132,7 @@ redis_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 
     } else if (ngx_gatehouse_redis_is(&value[0], "database")
                || ngx_gatehouse_redis_is(&value[0], "timeout")
+               || ngx_gatehouse_redis_is(&value[0], "nodes")
                || ngx_gatehouse_redis_is(&value[0], "state"))
     {
         rv = ngx_gatehouse_redis_value(cf, &value[0], &value[1], rc);
@@ -141,7 +142,7 @@ redis_member(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
                            "unknown member \"%V\" of gatehouse_redis; members "
                            "are: server, sentinel, primary, username, "
                            "password, sentinel_username, sentinel_password, "
-                           "database, timeout, state, resolver, "
+                           "database, timeout, nodes, state, resolver, "
                            "ssl_trusted_certificate, ssl_certificate, "
                            "ssl_certificate_key, ssl_name, sentinel_ssl_name",
                            &value[0]);

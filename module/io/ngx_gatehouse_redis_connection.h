@@ -28,7 +28,8 @@ struct ngx_gatehouse_redis_conf_s {
     ngx_str_t username, password; /* secret */
     ngx_uint_t database;
     ngx_msec_t timeout;
-    ngx_str_t state; /* directory of what is this node's own */
+    ngx_str_t state;  /* directory of what is this node's own */
+    ngx_uint_t nodes; /* that share it, as long as it has not said; 0: one */
     ngx_uint_t tls;
     ngx_ssl_t *ssl;     /* NULL: plain */
     ngx_str_t ssl_name; /* NUL-terminated; must stand in the certificate */

@@ -86,6 +86,10 @@ redis_open(ngx_gatehouse_store_t *store)
         store->conf.node = &redis->alone;
     }
 
+    if (store->conf.node->nodes == 0) {
+        store->conf.node->nodes = redis->conf->nodes;
+    }
+
     ngx_memcpy(redis->words.node.id, store->conf.node->id,
                sizeof(redis->words.node.id));
 

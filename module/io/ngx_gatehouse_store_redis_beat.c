@@ -139,8 +139,6 @@ beat_take(ngx_gatehouse_store_t *store, const gh_redis_beat_t *beat)
     ngx_gatehouse_redis_t *redis = store->ctx;
     ngx_gatehouse_node_t *node = store->conf.node;
 
-    redis->words.node.since_us = beat->since_us;
-
     least = (int64_t) (beat->now_us - beat_clock_us());
     most = (int64_t) (beat->now_us - redis->beat_us);
     clock = (int64_t) node->clock;
@@ -157,6 +155,7 @@ beat_take(ngx_gatehouse_store_t *store, const gh_redis_beat_t *beat)
     clock = ngx_max(least, ngx_min(most, clock));
 
     node->nodes = (ngx_atomic_uint_t) beat->nodes;
+    node->since = (ngx_atomic_uint_t) beat->since_us;
     node->epoch = (ngx_atomic_uint_t) beat->epoch;
     ngx_memory_barrier();
     node->clock = (ngx_atomic_uint_t) clock;
@@ -173,6 +172,7 @@ ngx_gatehouse_store_redis_node(ngx_gatehouse_store_t *store)
     redis->words.node.clock_us = (int64_t) node->clock;
     ngx_memory_barrier();
     redis->words.node.epoch = node->epoch;
+    redis->words.node.since_us = node->since;
 }
 
 
