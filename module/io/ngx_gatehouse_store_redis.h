@@ -80,6 +80,11 @@ void ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 ngx_gatehouse_redis_slot_t *ngx_gatehouse_store_redis_ask(
     ngx_gatehouse_store_t *store, ngx_gatehouse_redis_question_e type,
     gh_redis_bytes_t *bytes, ngx_gatehouse_store_op_t *op);
+/* Nothing was done, and is asked once more, where there is a connection next:
+ * `tries` of them were in vain before. */
+ngx_int_t ngx_gatehouse_store_redis_elsewhere(ngx_gatehouse_store_t *store,
+                                              ngx_gatehouse_store_op_t *op,
+                                              ngx_uint_t tries);
 /* Loads the scripts, unless that is under way. */
 ngx_int_t ngx_gatehouse_store_redis_load(ngx_gatehouse_store_t *store);
 /* What waited goes out. */

@@ -1,7 +1,6 @@
 /*
- * Operations on Redis: each question stands in a row with those before it,
- * and takes exactly the replies that are its own. Whoever does not wait any
- * more leaves an empty place in the row, never a reply to somebody else.
+ * Operations on Redis: what is asked for each, and what the reply to it
+ * means.
  */
 
 #include "ngx_gatehouse_store_redis.h"
@@ -21,8 +20,6 @@ static gh_rc_t redis_use_command(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_store_op_t *op,
                                  gh_redis_bytes_t *bytes);
 static void redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write);
-static ngx_int_t redis_send(ngx_gatehouse_store_t *store,
-                            ngx_gatehouse_redis_slot_t *slot);
 static gh_redis_verdict_t redis_got(ngx_gatehouse_store_t *store,
                                     ngx_gatehouse_store_op_t *op,
                                     const redisReply *reply);
@@ -39,9 +36,6 @@ static ngx_int_t redis_again(ngx_gatehouse_store_t *store,
 static ngx_int_t redis_repeat(ngx_gatehouse_store_t *store,
                               ngx_gatehouse_store_op_t *op, ngx_uint_t tries,
                               ngx_uint_t again);
-static ngx_int_t redis_elsewhere(ngx_gatehouse_store_t *store,
-                                 ngx_gatehouse_store_op_t *op,
-                                 ngx_uint_t tries);
 
 
 ngx_int_t
@@ -178,181 +172,6 @@ redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write)
 }
 
 
-ngx_gatehouse_redis_slot_t *
-ngx_gatehouse_store_redis_ask(ngx_gatehouse_store_t *store,
-                              ngx_gatehouse_redis_question_e type,
-                              gh_redis_bytes_t *bytes,
-                              ngx_gatehouse_store_op_t *op)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    ngx_gatehouse_redis_slot_t *slot;
-
-    slot = ngx_calloc(sizeof(ngx_gatehouse_redis_slot_t), store->log);
-    if (slot == NULL) {
-        free(bytes->data);
-        return NULL;
-    }
-
-    slot->type = type;
-    slot->bytes = *bytes;
-    slot->replies = bytes->replies;
-    slot->op = op;
-    slot->kind = op != NULL ? op->kind : GH_KIND_META;
-    slot->code = GH_STR("");
-    slot->look = redis->unsure;
-
-    redis->n++;
-
-    if (op != NULL) {
-        op->private_data = slot;
-    }
-
-    if (op != NULL && !redis->ready) {
-        ngx_queue_insert_tail(&redis->waiting, &slot->queue);
-        return slot;
-    }
-
-    ngx_queue_insert_tail(&redis->asked, &slot->queue);
-
-    if (redis_send(store, slot) != NGX_OK) {
-        ngx_gatehouse_store_redis_free(store, slot);
-        return NULL;
-    }
-
-    return slot;
-}
-
-
-static ngx_int_t
-redis_send(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    slot->asked_at = ngx_current_msec;
-
-    return ngx_gatehouse_redis_send(&redis->ops, &slot->bytes);
-}
-
-
-void
-ngx_gatehouse_store_redis_release(ngx_gatehouse_store_t *store)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    ngx_queue_t *q;
-    ngx_gatehouse_store_op_t *op;
-    ngx_gatehouse_redis_slot_t *slot;
-
-    while (!ngx_queue_empty(&redis->waiting)) {
-        q = ngx_queue_head(&redis->waiting);
-        slot = ngx_queue_data(q, ngx_gatehouse_redis_slot_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&redis->asked, q);
-
-        if (redis_send(store, slot) == NGX_OK) {
-            continue;
-        }
-
-        op = slot->op;
-        ngx_gatehouse_store_redis_free(store, slot);
-
-        if (op != NULL) {
-            op->rc = GH_NOMEM;
-            ngx_gatehouse_store_complete(store, op);
-        }
-    }
-}
-
-
-void
-ngx_gatehouse_store_redis_free(ngx_gatehouse_store_t *store,
-                               ngx_gatehouse_redis_slot_t *slot)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    if (slot->op != NULL) {
-        slot->op->private_data = NULL;
-    }
-
-    if (slot->type == NGX_GATEHOUSE_REDIS_CHANGES) {
-        redis->polling = 0;
-    }
-
-    if (slot->type == NGX_GATEHOUSE_REDIS_BEAT) {
-        redis->beating = 0;
-    }
-
-    ngx_queue_remove(&slot->queue);
-    redis->n--;
-    free(slot->bytes.data);
-    ngx_free(slot);
-}
-
-
-/* Who is told may ask again: those come into a row of their own. */
-
-void
-ngx_gatehouse_store_redis_fail(ngx_gatehouse_store_t *store)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-
-    ngx_uint_t again, tries;
-    ngx_queue_t all;
-    ngx_gatehouse_store_op_t *op;
-    ngx_gatehouse_redis_slot_t *slot;
-
-    ngx_queue_init(&all);
-
-    if (!ngx_queue_empty(&redis->asked)) {
-        ngx_queue_add(&all, &redis->asked);
-        ngx_queue_init(&redis->asked);
-    }
-
-    if (!redis->hopeful && !ngx_queue_empty(&redis->waiting)) {
-        ngx_queue_add(&all, &redis->waiting);
-        ngx_queue_init(&redis->waiting);
-    }
-
-    while (!ngx_queue_empty(&all)) {
-        slot = ngx_queue_data(ngx_queue_head(&all), ngx_gatehouse_redis_slot_t,
-                              queue);
-        op = slot->op;
-        tries = slot->tries;
-        again = slot->type == NGX_GATEHOUSE_REDIS_GET && redis->hopeful;
-        ngx_gatehouse_store_redis_free(store, slot);
-
-        /* a question changes nothing: it may be asked again */
-
-        if (op != NULL
-            && (!again || redis_elsewhere(store, op, tries) != NGX_OK)) {
-            op->rc = GH_UNAVAILABLE;
-            op->lost = 1;
-            ngx_gatehouse_store_complete(store, op);
-        }
-    }
-}
-
-
-void
-ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
-                                 ngx_gatehouse_store_op_t *op)
-{
-    ngx_gatehouse_redis_slot_t *slot = op->private_data;
-
-    op->private_data = NULL;
-    slot->op = NULL;
-    slot->overdue = 1;
-
-    if (slot->bytes.data != NULL) {
-        /* it was never sent */
-        ngx_gatehouse_store_redis_free(store, slot);
-        store->dropped++;
-    }
-}
-
-
 ngx_int_t
 ngx_gatehouse_store_redis_mark(ngx_gatehouse_store_t *store)
 {
@@ -425,7 +244,7 @@ ngx_gatehouse_store_redis_answer(ngx_gatehouse_store_t *store,
     }
 
     if (verdict == GH_REDIS_REPLICA && redis->draining
-        && redis_elsewhere(store, op, tries) == NGX_OK)
+        && ngx_gatehouse_store_redis_elsewhere(store, op, tries) == NGX_OK)
     {
         return NGX_OK;
     }
@@ -464,9 +283,10 @@ redis_again(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
  * connections are left.
  */
 
-static ngx_int_t
-redis_elsewhere(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
-                ngx_uint_t tries)
+ngx_int_t
+ngx_gatehouse_store_redis_elsewhere(ngx_gatehouse_store_t *store,
+                                    ngx_gatehouse_store_op_t *op,
+                                    ngx_uint_t tries)
 {
     return tries + 1 < REDIS_TRIES ? redis_repeat(store, op, tries + 1, 0)
                                    : NGX_ERROR;
