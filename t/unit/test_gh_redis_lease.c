@@ -32,7 +32,7 @@ static const struct {
     { "-MASTERDOWN Link with MASTER is down\r\n", GH_REDIS_REPLICA },
     { "-MISCONF Redis is configured\r\n", GH_REDIS_READONLY },
     { "-WRONGTYPE Operation\r\n", GH_REDIS_DAMAGED },
-    { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
+    { "-LOADING Redis is loading\r\n", GH_REDIS_LOADING },
     { "-ERR Error running script\r\n", GH_REDIS_REFUSED },
     { "-\r\n", GH_REDIS_REFUSED },
 };
@@ -484,6 +484,7 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
     gh_store_lease_t lease = { .rule = { .burst = 200,
                                          .interval_ns = 2000000 },
                                .need = 3,
+                               .least = 1,
                                .unspent = 2,
                                .asked_ns = 5000999 };
     static const char *const expected[GH_REDIS_LEASE_ARGS] = {
@@ -499,6 +500,7 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
         "2",
         "3",
         "50",
+        "1",
     };
     gh_redis_lease_args_t out;
 

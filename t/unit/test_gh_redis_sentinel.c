@@ -321,7 +321,7 @@ only_a_master_is_a_primary(void **state)
     assert_int_equal(role("*-1\r\n"), GH_REDIS_DOUBT);
     assert_int_equal(role("+master\r\n"), GH_REDIS_DOUBT);
     assert_int_equal(role("*1\r\n*1\r\n$6\r\nmaster\r\n"), GH_REDIS_DOUBT);
-    assert_int_equal(role("-LOADING Redis is loading\r\n"), GH_REDIS_REFUSED);
+    assert_int_equal(role("-LOADING Redis is loading\r\n"), GH_REDIS_LOADING);
     assert_int_equal(role("-NOPERM no role for you\r\n"), GH_REDIS_REFUSED);
 }
 

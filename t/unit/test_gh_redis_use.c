@@ -65,7 +65,7 @@ any_other_answer_is_a_doubt_or_an_error(void **state)
         { "-READONLY You can't write\r\n", GH_REDIS_REPLICA },
         { "-OOM command not allowed\r\n", GH_REDIS_FULL },
         { "-ERR Error running script\r\n", GH_REDIS_REFUSED },
-        { "-LOADING Redis is loading\r\n", GH_REDIS_REFUSED },
+        { "-LOADING Redis is loading\r\n", GH_REDIS_LOADING },
     };
 
     (void) state;
