@@ -251,6 +251,9 @@ is($so->ask($hers[2]{who}, '/second'), 200, 'and ends nothing');
 is($second->send_logout($BACK, sid => $hers[2]{sid})->status, 200,
    'one in its own name is of the provider that signed it');
 ok(is_out($hers[2]{who}), 'and ends that session');
+is(join(' ', map { $_->send_logout($BACK, jti => 'seven', sub => 'nobody-here')
+                     ->status } $op, $second, $op), '200 200 400',
+   'E29: a token counts once, whatever ids another provider gives to its own');
 my $eve_too = $so->person;
 like($eve_too->visit($so->at . '/oidc_login?iss='
          . Gatehouse::Test::Page::encode($second->issuer),
@@ -287,5 +290,44 @@ is($full->op->send_logout($full->at . '/oidc_backchannel_logout')->status, 200,
    'and ends when it is repeated');
 ok(eval { $full->t->wait_for(sub { $full->ask($grace, '/') == 401 }, 2) },
    'on every worker');
+
+# Given six people, and then a store that breaks off now and then
+my @six = map {
+    my %old = map { $_->{sid} => 1 } $full->op->sessions;
+    my $who = $full->login('/');
+    { who => $who, sid => (grep { !$old{$_} } map { $_->{sid} }
+                                              $full->op->sessions)[0] };
+} 1 .. 6;
+$full->t->stop;
+$full->t->{store} = 'test:lmdb:%%DIR%%/state?seed=5&fail=35';
+$full->start;
+
+# When the provider repeats each token until it is not told 503
+my @repeated;
+for my $one (@six) {
+    my $token = $full->op->logout_token(sid => $one->{sid});
+    my ($status, @seen) = (503);
+    for (1 .. 200) {
+        $status = $full->op->send_logout(
+            $full->at . '/oidc_backchannel_logout', token => $token)->status;
+        push @seen, $status;
+        last if $status != 503;
+    }
+    push @repeated, { token => $token, seen => "@seen" };
+}
+
+# Then each has counted, and none does again
+is(scalar(grep { $_->{seen} =~ /\A(?:503 )*200\z/ } @repeated), 6,
+   'E29: what the store broke off is taken up when the provider repeats it')
+    or diag join "\n", map { $_->{seen} } @repeated;
+like(join(' ', map { $_->{seen} } @repeated), qr/503/, '(it did break off)');
+$full->t->stop;
+$full->t->{store} = 'lmdb:%%DIR%%/state';
+$full->start;
+is(join(' ', map { $full->ask($_->{who}, '/') } @six), '401 401 401 401 401 401',
+   'all six sessions are over');
+is(join(' ', map { $full->op->send_logout(
+       $full->at . '/oidc_backchannel_logout', token => $_->{token})->status }
+       @repeated), '400 400 400 400 400 400', 'and no token counts again');
 
 done_testing;

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_gatehouse_logout.h"
+#include "gh_replay.h"
 
 #define LOGOUT_JTI_TTL_S 600
 
@@ -31,19 +32,30 @@ static ngx_int_t backchannel_verify(ngx_http_gatehouse_request_t *gr,
 static ngx_int_t backchannel_once(ngx_http_gatehouse_request_t *gr,
                                   ngx_http_gatehouse_oidc_t *oidc,
                                   ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_again(ngx_http_gatehouse_request_t *gr,
+                                   ngx_http_gatehouse_oidc_t *oidc,
+                                   ngx_http_gatehouse_logout_t *lo);
+static ngx_gatehouse_store_op_t *backchannel_op(
+    ngx_http_gatehouse_oidc_t *oidc, ngx_http_gatehouse_logout_t *lo,
+    ngx_gatehouse_store_type_e type, gh_str_t what);
 static ngx_int_t backchannel_find(ngx_http_gatehouse_request_t *gr,
                                   ngx_http_gatehouse_oidc_t *oidc,
                                   ngx_http_gatehouse_logout_t *lo);
 static ngx_int_t backchannel_end(ngx_http_gatehouse_request_t *gr,
                                  ngx_http_gatehouse_oidc_t *oidc,
                                  ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_done(ngx_http_gatehouse_request_t *gr,
+                                  ngx_http_gatehouse_oidc_t *oidc,
+                                  ngx_http_gatehouse_logout_t *lo);
+static gh_rc_t backchannel_answered(ngx_http_gatehouse_logout_t *lo);
+static ngx_int_t backchannel_away(ngx_http_gatehouse_request_t *gr);
 static ngx_int_t backchannel_refuse(ngx_http_gatehouse_request_t *gr,
                                     const char *why);
 
 
 static const ngx_http_gatehouse_logout_pt steps[] = {
-    backchannel_token, backchannel_verify, backchannel_once, backchannel_find,
-    backchannel_end
+    backchannel_token, backchannel_verify, backchannel_once, backchannel_again,
+    backchannel_find,  backchannel_end,    backchannel_done
 };
 
 
@@ -222,6 +234,9 @@ backchannel_verify(ngx_http_gatehouse_request_t *gr,
 /*
  * A logout token counts once on all gateways. A store that may have forgotten
  * it, because it was emptied since the token was made, vouches for nothing.
+ * That it came is remembered before anything ends by it, that all has ended
+ * only then: one whose work the store broke off is taken up when the provider
+ * repeats it.
  */
 
 static ngx_int_t
@@ -229,24 +244,15 @@ backchannel_once(ngx_http_gatehouse_request_t *gr,
                  ngx_http_gatehouse_oidc_t *oidc,
                  ngx_http_gatehouse_logout_t *lo)
 {
-    char text[sizeof("logout:") + 2 * GH_SHA256_LEN];
     gh_rc_t rc;
-    uint8_t hash[GH_SHA256_LEN];
-    gh_buf_t name = GH_BUF(text);
 
     if (lo->op == NULL) {
-        gh_sha256(lo->token.jti, hash);
-        (void) gh_buf_add(&name, GH_STR("logout:"));
-        (void) gh_hex_encode((gh_str_t){ (char *) hash, sizeof(hash) }, &name);
-
-        lo->op = ngx_gatehouse_store_op_create(NGX_GATEHOUSE_STORE_CLAIM,
-                                               GH_KIND_CLAIM,
-                                               gh_buf_str(&name), GH_STR(""));
+        lo->op = backchannel_op(oidc, lo, NGX_GATEHOUSE_STORE_CLAIM,
+                                GH_STR("logout"));
         if (lo->op == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        lo->op->ttl_s = LOGOUT_JTI_TTL_S;
         lo->op->needs_s = ngx_max(ngx_time() - lo->token.made_at_s, 0);
         lo->op->once = 1;
 
@@ -255,20 +261,71 @@ backchannel_once(ngx_http_gatehouse_request_t *gr,
         }
     }
 
-    rc = lo->op->rc;
-    ngx_gatehouse_store_op_destroy(lo->op);
-    lo->op = NULL;
+    rc = backchannel_answered(lo);
+    lo->again = (rc == GH_CONFLICT);
 
-    if (rc == GH_CONFLICT) {
+    return (rc == GH_OK || rc == GH_CONFLICT) ? NGX_DECLINED
+                                              : backchannel_away(gr);
+}
+
+
+static ngx_int_t
+backchannel_again(ngx_http_gatehouse_request_t *gr,
+                  ngx_http_gatehouse_oidc_t *oidc,
+                  ngx_http_gatehouse_logout_t *lo)
+{
+    gh_rc_t rc;
+
+    if (!lo->again) {
+        return NGX_DECLINED;
+    }
+
+    if (lo->op == NULL) {
+        lo->op = backchannel_op(oidc, lo, NGX_GATEHOUSE_STORE_GET,
+                                GH_STR("logged-out"));
+        if (lo->op == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+    }
+
+    rc = backchannel_answered(lo);
+
+    if (rc == GH_OK) {
         return backchannel_refuse(gr, "it came before");
     }
 
-    if (rc != GH_OK) {
-        gr->reason = GH_REASON_STORE_UNAVAILABLE;
-        return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_SERVICE_UNAVAILABLE);
+    return (rc == GH_ABSENT) ? NGX_DECLINED : backchannel_away(gr);
+}
+
+
+/* An issuer's token ids are its own: another's may be the same. */
+
+static ngx_gatehouse_store_op_t *
+backchannel_op(ngx_http_gatehouse_oidc_t *oidc,
+               ngx_http_gatehouse_logout_t *lo,
+               ngx_gatehouse_store_type_e type, gh_str_t what)
+{
+    char text[32 + 2 * GH_REPLAY_NAME_LEN];
+    uint8_t use[GH_REPLAY_NAME_LEN];
+    gh_buf_t name = GH_BUF(text);
+    ngx_gatehouse_store_op_t *op;
+
+    gh_replay_name(what, oidc->client.issuer, lo->token.jti, use);
+    (void) gh_buf_add(&name, what);
+    (void) gh_buf_add_char(&name, ':');
+    (void) gh_hex_encode((gh_str_t){ (char *) use, sizeof(use) }, &name);
+
+    op = ngx_gatehouse_store_op_create(type, GH_KIND_CLAIM, gh_buf_str(&name),
+                                       GH_STR(""));
+    if (op != NULL) {
+        op->ttl_s = LOGOUT_JTI_TTL_S;
     }
 
-    return NGX_DECLINED;
+    return op;
 }
 
 
@@ -310,9 +367,7 @@ backchannel_find(ngx_http_gatehouse_request_t *gr,
         }
 
         if (lo->op->rc != GH_OK && lo->op->rc != GH_ABSENT) {
-            gr->reason = GH_REASON_STORE_UNAVAILABLE;
-            return ngx_http_gatehouse_send_empty(gr,
-                                                 NGX_HTTP_SERVICE_UNAVAILABLE);
+            return backchannel_away(gr);
         }
 
         if (lo->op->rc == GH_OK) {
@@ -364,20 +419,68 @@ backchannel_end(ngx_http_gatehouse_request_t *gr,
             }
         }
 
-        rc = lo->op->rc;
-        ngx_gatehouse_store_op_destroy(lo->op);
-        lo->op = NULL;
+        rc = backchannel_answered(lo);
 
         if (rc != GH_OK && rc != GH_ABSENT) {
-            gr->reason = GH_REASON_STORE_UNAVAILABLE;
-            return ngx_http_gatehouse_send_empty(gr,
-                                                 NGX_HTTP_SERVICE_UNAVAILABLE);
+            return backchannel_away(gr);
         }
 
         lo->at++;
     }
 
     return NGX_DECLINED;
+}
+
+
+/* From now on it came before. */
+
+static ngx_int_t
+backchannel_done(ngx_http_gatehouse_request_t *gr,
+                 ngx_http_gatehouse_oidc_t *oidc,
+                 ngx_http_gatehouse_logout_t *lo)
+{
+    gh_rc_t rc;
+
+    if (lo->op == NULL) {
+        lo->op = backchannel_op(oidc, lo, NGX_GATEHOUSE_STORE_CLAIM,
+                                GH_STR("logged-out"));
+        if (lo->op == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ngx_http_gatehouse_submit(gr, lo->op) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+    }
+
+    rc = backchannel_answered(lo);
+
+    return (rc == GH_OK || rc == GH_CONFLICT) ? NGX_DECLINED
+                                              : backchannel_away(gr);
+}
+
+
+static gh_rc_t
+backchannel_answered(ngx_http_gatehouse_logout_t *lo)
+{
+    gh_rc_t rc;
+
+    rc = lo->op->rc;
+    ngx_gatehouse_store_op_destroy(lo->op);
+    lo->op = NULL;
+
+    return rc;
+}
+
+
+/* The provider may repeat it. */
+
+static ngx_int_t
+backchannel_away(ngx_http_gatehouse_request_t *gr)
+{
+    gr->reason = GH_REASON_STORE_UNAVAILABLE;
+
+    return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_SERVICE_UNAVAILABLE);
 }
 
 

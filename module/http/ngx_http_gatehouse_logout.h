@@ -23,6 +23,7 @@ typedef struct {
     unsigned key; /* the root key of the index that is looked at */
     ngx_uint_t tries;
     unsigned parsed : 1;
+    unsigned again : 1; /* the logout token came before */
 } ngx_http_gatehouse_logout_t;
 
 
