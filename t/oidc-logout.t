@@ -254,6 +254,27 @@ ok(is_out($hers[2]{who}), 'and ends that session');
 is(join(' ', map { $_->send_logout($BACK, jti => 'seven', sub => 'nobody-here')
                      ->status } $op, $second, $op), '200 200 400',
    'E29: a token counts once, whatever ids another provider gives to its own');
+
+# Given somebody whose session at the first is over, and its cookie still there
+my ($gina, $gina_sid) = login();
+$op->send_logout($BACK, sid => $gina_sid);
+ok(ends(value($gina)), 'a session ends, its cookie stays');
+$so->login('/second', $gina);
+is($so->ask($gina, '/second'), 200, 'she logs in at the other one');
+my $hers_there = $gina->cookie('__Host-gh-second')->{value};
+
+# When she logs out
+$_->forget for $op, $second;
+$gina->visit($so->at . '/oidc_logout');
+
+# Then it is the session that she has
+is($second->asked('end_session') . $op->asked('end_session'), '10',
+   'a cookie whose session is over keeps no other one from ending');
+ok(eval { wait_for(sub { !grep { $_ != 401 } map {
+       $t->get('/second', host => 'gw.test', headers => [
+           Accept => 'text/plain', Cookie => "__Host-gh-second=$hers_there" ])
+         ->status } 1 .. 4 }, 2) }, 'which opens nothing any more');
+
 my $eve_too = $so->person;
 like($eve_too->visit($so->at . '/oidc_login?iss='
          . Gatehouse::Test::Page::encode($second->issuer),

@@ -115,6 +115,39 @@ endpoint_find(ngx_http_gatehouse_request_t *gr, ngx_uint_t *what)
 }
 
 
+/* A cookie may be of a session that is over: then it is about the next one
+ * that shares the address and that the request may be about. */
+
+ngx_http_gatehouse_oidc_t *
+ngx_http_gatehouse_endpoint_next(ngx_http_gatehouse_request_t *gr,
+                                 ngx_http_gatehouse_oidc_t *before)
+{
+    ngx_uint_t i, kind;
+    ngx_http_request_t *r;
+    ngx_http_gatehouse_oidc_t **oidc;
+
+    r = gr->request;
+    kind = endpoint_of(r, before);
+    oidc = gr->gmcf->providers.elts;
+
+    for (i = 0; i < gr->gmcf->providers.nelts && oidc[i] != before; i++) {
+        /* void */
+    }
+
+    for (i++; i < gr->gmcf->providers.nelts; i++) {
+
+        if (endpoint_of(r, oidc[i]) == kind
+            && ngx_http_gatehouse_endpoint_here(r, oidc[i])
+            && endpoint_meant(r, oidc[i], kind))
+        {
+            return oidc[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 /* By the session that a browser has, and by the issuer that is named. A
  * callback's state and a logout token say it themselves, later. */
 

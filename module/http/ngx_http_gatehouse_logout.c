@@ -11,6 +11,9 @@
 
 
 static void logout_cleanup(void *data);
+static ngx_int_t logout_peek(ngx_http_gatehouse_request_t *gr,
+                             ngx_http_gatehouse_oidc_t *oidc,
+                             ngx_http_gatehouse_logout_t *lo);
 static ngx_int_t logout_allowed(ngx_http_gatehouse_request_t *gr,
                                 ngx_http_gatehouse_oidc_t *oidc);
 static ngx_int_t logout_confirmed(ngx_http_gatehouse_request_t *gr,
@@ -86,7 +89,7 @@ ngx_http_gatehouse_logout(ngx_http_gatehouse_request_t *gr,
     }
 
     if (lo->step == 0) {
-        rc = ngx_http_gatehouse_session_peek(gr, oidc);
+        rc = logout_peek(gr, oidc, lo);
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
@@ -100,10 +103,10 @@ ngx_http_gatehouse_logout(ngx_http_gatehouse_request_t *gr,
             return logout_away(gr);
         }
 
-        rc = logout_allowed(gr, oidc);
+        rc = logout_allowed(gr, lo->oidc);
 
         if (rc == NGX_DECLINED) {
-            return logout_confirm(gr, oidc);
+            return logout_confirm(gr, lo->oidc);
         }
 
         if (rc != NGX_OK) {
@@ -121,9 +124,37 @@ ngx_http_gatehouse_logout(ngx_http_gatehouse_request_t *gr,
     }
 
     gr->session->ended = 1;
-    logout_revoke(gr, oidc);
+    logout_revoke(gr, lo->oidc);
 
-    return logout_leave(gr, oidc);
+    return logout_leave(gr, lo->oidc);
+}
+
+
+/* The first of those that share the address whose session the browser still
+ * has, as lo->oidc; NGX_DECLINED: no session of any. */
+
+static ngx_int_t
+logout_peek(ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_oidc_t *oidc,
+            ngx_http_gatehouse_logout_t *lo)
+{
+    ngx_int_t rc;
+    ngx_http_gatehouse_oidc_t *next;
+
+    next = lo->oidc ? lo->oidc : oidc;
+
+    do {
+        lo->oidc = next;
+        rc = ngx_http_gatehouse_session_peek(gr, next);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        next = ngx_http_gatehouse_endpoint_next(gr, next);
+
+    } while (next != NULL);
+
+    return NGX_DECLINED;
 }
 
 
@@ -461,13 +492,13 @@ ngx_http_gatehouse_frontchannel(ngx_http_gatehouse_request_t *gr,
         }
 
         sid = ngx_http_gatehouse_gh(argument);
-        rc = ngx_http_gatehouse_session_peek(gr, oidc);
+        rc = logout_peek(gr, oidc, lo);
 
         if (rc == NGX_AGAIN) {
             return NGX_AGAIN;
         }
 
-        if (rc != NGX_OK || !gh_str_eq(iss, oidc->client.issuer)
+        if (rc != NGX_OK || !gh_str_eq(iss, lo->oidc->client.issuer)
             || sid.len == 0 || !gh_str_eq(sid, gr->session->session.sid))
         {
             return ngx_http_gatehouse_send_empty(gr, NGX_HTTP_OK);

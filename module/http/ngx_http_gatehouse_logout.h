@@ -17,7 +17,7 @@ typedef struct {
     gh_jwt_t jwt;
     json_t *claims;
     gh_logout_token_t token;
-    ngx_http_gatehouse_oidc_t *oidc; /* whose token it is */
+    ngx_http_gatehouse_oidc_t *oidc; /* whose token or session it is */
     gh_str_t list;                   /* sessions that are to end */
     size_t at;
     unsigned key; /* the root key of the index that is looked at */

@@ -130,6 +130,10 @@ ngx_int_t ngx_http_gatehouse_redirect_uri(ngx_http_request_t *r,
 /* Whether this provider's addresses are served by this request's server. */
 ngx_uint_t ngx_http_gatehouse_endpoint_here(ngx_http_request_t *r,
                                             ngx_http_gatehouse_oidc_t *oidc);
+/* Another provider that a request to an address of our own may be about, when
+ * it is not this one; NULL: none. */
+ngx_http_gatehouse_oidc_t *ngx_http_gatehouse_endpoint_next(
+    ngx_http_gatehouse_request_t *gr, ngx_http_gatehouse_oidc_t *before);
 /* Each answers what the phase handler is to answer; NGX_AGAIN: it waits. */
 ngx_int_t ngx_http_gatehouse_callback(ngx_http_gatehouse_request_t *gr,
                                       ngx_http_gatehouse_oidc_t *oidc);
