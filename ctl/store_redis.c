@@ -89,13 +89,15 @@ ctl_store_connect(ctl_t *c, const ctl_setup_t *setup, bool first,
         sentinels[i].password = asking;
     }
 
+    opened = rc == CTL_DONE
+                 ? gh_redis_client_open(&place, &c->secret, out, why)
+                 : GH_INVALID;
+    OPENSSL_cleanse(password, sizeof(password));
+    OPENSSL_cleanse(asking, sizeof(asking));
+
     if (rc != CTL_DONE) {
         return rc;
     }
-
-    opened = gh_redis_client_open(&place, &c->secret, out, why);
-    OPENSSL_cleanse(password, sizeof(password));
-    OPENSSL_cleanse(asking, sizeof(asking));
 
     return opened == GH_OK ? CTL_DONE
                            : ctl_fail(c, CTL_UNAVAILABLE,

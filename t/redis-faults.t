@@ -27,10 +27,12 @@ heals($t);
 # ---- stopped ---------------------------------------------------------------------
 
 $redis->halt;
+wait_for(sub { $t->state->{queue} > 0 }, 10, 'a question of its own');
 is($t->ask('get', name => 'kept')->{rc}, 'unavailable',
    'one who does not answer is not waited for');
 is($t->ask('many', op => 'get', count => 200, name => 'x')->{unavailable}, 200,
-   'nor asked more');
+   'by nobody');
+cmp_ok($t->state->{queue}, '<', 100, 'nor asked more');
 wait_for(sub { !$t->state->{available} }, 30, 'it to be given up');
 like($t->state->{why}, qr/Redis at 127\.0\.0\.1:\d+ does not answer/,
      'and said to be away');
@@ -78,6 +80,9 @@ is($t->ask('delete', name => 'kept', log => 1)->{rc}, 'full',
    'H7: a logged delete is done whole or not');
 is($t->ask('get', name => 'kept')->{rc}, 'ok', 'H7: and reads go on');
 like($t->state->{why}, qr/has no memory left \(maxmemory\)/, 'it is said');
+$redis->cli('CLIENT', 'KILL', 'TYPE', 'normal');
+is($t->ask('get', name => 'kept')->{rc}, 'ok',
+   'H7: on another connection, too');
 $redis->cli('CONFIG', 'SET', 'maxmemory', '0');
 is($t->ask('put', name => 'full', value => 'v')->{rc}, 'ok', 'until it has');
 is($t->state->{writable}, 1, 'which is seen');

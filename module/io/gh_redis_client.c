@@ -24,7 +24,7 @@ gh_redis_client_open(const gh_redis_place_t *place, const gh_secret_t *secret,
                      gh_redis_client_t **out, char *why)
 {
     char port[8];
-    gh_redis_address_t address;
+    gh_redis_address_t address = { 0 };
     gh_redis_place_t at = *place;
     gh_redis_client_t *c = calloc(1, sizeof(*c));
     gh_rc_t rc = GH_OK;

@@ -14,12 +14,6 @@
 #define LEASE_STOPPED 3      /* ms: so late is only who was stopped */
 
 
-typedef enum {
-    LEASE_AGAIN = 0, /* take, or ask, with what is left of their time */
-    LEASE_ANEW,      /* ... with all of it: it was we who did not go on */
-    LEASE_ALONE      /* the store did not answer */
-} lease_end_e;
-
 /* One asking, of this worker, or of another that somebody here waits for. */
 typedef struct {
     ngx_rbtree_node_t node; /* first: key is the hash */
@@ -35,7 +29,7 @@ typedef struct {
     uint64_t need, least, unspent, asked_ns;
     unsigned serial;
     ngx_msec_t deadline, most; /* of this asking, of all waiting */
-    ngx_msec_t due;            /* poll */
+    ngx_msec_t due, late;      /* poll; what we were stopped for */
     unsigned ours : 1;
     unsigned refused : 1; /* it could not even be asked */
 } lease_ask_t;
@@ -58,7 +52,7 @@ static ngx_uint_t lease_grant(lease_ask_t *ask);
 static void lease_failed(lease_ask_t *ask);
 static void lease_poll(ngx_event_t *ev);
 static void lease_look(lease_ask_t *ask);
-static void lease_finish(lease_ask_t *ask, lease_end_e end);
+static void lease_finish(lease_ask_t *ask, ngx_uint_t alone);
 static void lease_free(lease_ask_t *ask);
 
 
@@ -310,12 +304,15 @@ static void
 lease_answered(lease_ask_t *ask)
 {
     uint64_t age_ms;
-    lease_end_e end;
-    ngx_uint_t answered;
+    ngx_uint_t answered, alone;
     ngx_gatehouse_leases_t *l = ask->owner;
 
+    alone = 0;
     age_ms = lease_age_ms(ask);
-    end = age_ms > ask->deadline + LEASE_STOPPED ? LEASE_ANEW : LEASE_AGAIN;
+
+    if (age_ms > ask->deadline) {
+        ask->late = (ngx_msec_t) age_ms - ask->deadline;
+    }
 
     /* ABSENT: its clock was set; CONFLICT: another asking came before */
 
@@ -336,13 +333,13 @@ lease_answered(lease_ask_t *ask)
 
     } else if (ask->refused || !ask->op->lost || l->breaker.pause_ms != 0) {
         lease_silent(l);
-        end = LEASE_ALONE;
+        alone = 1;
     }
 
     /* otherwise its connection was lost: the store is about to be there
      * again, or says at once that it is not */
 
-    lease_finish(ask, end);
+    lease_finish(ask, alone);
 }
 
 
@@ -431,8 +428,6 @@ lease_failed(lease_ask_t *ask)
 static void
 lease_poll(ngx_event_t *ev)
 {
-    uint64_t age_ms;
-    lease_end_e end;
     lease_ask_t *ask;
     gh_lease_taken_t taken;
     ngx_gatehouse_leases_t *l;
@@ -440,21 +435,21 @@ lease_poll(ngx_event_t *ev)
     ask = (lease_ask_t *) ((u_char *) ev - offsetof(lease_ask_t, poll));
     l = ask->owner;
 
-    age_ms = lease_age_ms(ask);
-    end =
-        ngx_current_msec - ask->due > LEASE_STOPPED ? LEASE_ANEW : LEASE_AGAIN;
+    if (ngx_current_msec - ask->due > LEASE_STOPPED) {
+        ask->late += ngx_current_msec - ask->due;
+    }
 
     (void) gh_lease_take_step(gh_cells_get(l->shm->rates, ask->hash),
                               ngx_gatehouse_monotonic_ns(), 1, &taken);
 
     if (!taken.asking || taken.serial != ask->serial) {
-        lease_finish(ask, end);
+        lease_finish(ask, 0);
         return;
     }
 
-    if (age_ms > ask->most / 2) {
+    if (lease_age_ms(ask) > ask->most / 2) {
         lease_failed(ask);
-        lease_finish(ask, end);
+        lease_finish(ask, 0);
         return;
     }
 
@@ -470,11 +465,15 @@ lease_look(lease_ask_t *ask)
 }
 
 
-/* Whoever is woken may ask again, and must not find this asking. */
+/*
+ * Whoever is woken takes, or asks with what is left of his time, and must not
+ * find this asking. The time in which we did not go on is nobody's.
+ */
 
 static void
-lease_finish(lease_ask_t *ask, lease_end_e end)
+lease_finish(lease_ask_t *ask, ngx_uint_t alone)
 {
+    ngx_msec_t late;
     ngx_queue_t waiters;
     ngx_gatehouse_waiter_t *waiter;
 
@@ -485,16 +484,13 @@ lease_finish(lease_ask_t *ask, lease_end_e end)
         ngx_queue_init(&ask->waiters);
     }
 
+    late = ask->late;
     lease_free(ask);
 
     while (!ngx_queue_empty(&waiters)) {
         waiter = ngx_gatehouse_waiter_first(&waiters);
-        waiter->alone = end == LEASE_ALONE;
-
-        if (end == LEASE_ANEW) {
-            waiter->since = 0;
-        }
-
+        waiter->alone = alone ? 1 : 0;
+        waiter->since += ngx_min(late, ngx_current_msec - waiter->since);
         waiter->handler(waiter->data);
     }
 }

@@ -10,6 +10,7 @@
 #define REDIS_OPEN_MIN 1000 /* ms: opening may take so long at least */
 #define REDIS_PAUSE 10      /* ms: doubled with every failure, */
 #define REDIS_PAUSE_MAX 2000
+#define REDIS_UNSTEADY 3 /* failures: up to 80 ms */
 #define REDIS_STEADY 100 /* ms: who lasted so long is no failure */
 
 
@@ -438,9 +439,10 @@ ngx_gatehouse_redis_leave(ngx_gatehouse_redis_connection_t *conn,
     }
 
     if (conn->settled) {
-        /* it can be opened: the next attempt may wait, not the one after */
-        conn->failures =
-            ngx_current_msec - conn->settled_at > REDIS_STEADY ? 0 : 1;
+        /* it can be opened: attempts need not be far apart */
+        conn->failures = ngx_current_msec - conn->settled_at > REDIS_STEADY
+                             ? 0
+                             : ngx_min(conn->failures + 1, REDIS_UNSTEADY);
     } else {
         conn->failures++;
     }

@@ -443,14 +443,17 @@ store_count(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
 static void
 store_guard(ngx_event_t *ev)
 {
+    ngx_msec_t late;
     store_block_t *b;
 
     b = (store_block_t *) ((u_char *) ev - offsetof(store_block_t, guard));
 
-    if (ngx_current_msec - b->due > STORE_LATE && b->late < STORE_LATE_MAX) {
+    late = ngx_min(ngx_current_msec - b->due, b->deadline);
+
+    if (late > STORE_LATE && b->late < STORE_LATE_MAX) {
         b->late++;
-        b->due = ngx_current_msec + b->deadline;
-        ngx_add_timer(&b->guard, b->deadline);
+        b->due = ngx_current_msec + late;
+        ngx_add_timer(&b->guard, late);
         return;
     }
 

@@ -8,6 +8,7 @@
 
 
 #define REDIS_ROOT_KEY "gh:{root}"
+#define REDIS_SAME_MAX 2000 /* ms */
 
 
 static ngx_int_t redis_open(ngx_gatehouse_store_t *store);
@@ -379,6 +380,7 @@ redis_greeted(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
               const redisReply *reply, const char **why)
 {
     gh_str_t code;
+    gh_redis_verdict_t verdict;
     ngx_gatehouse_redis_t *redis = store->ctx;
     ngx_uint_t script = slot->script;
     ngx_gatehouse_redis_question_e type = slot->type;
@@ -389,7 +391,15 @@ redis_greeted(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
         return ngx_gatehouse_store_redis_run(store, reply);
     }
 
-    if (gh_redis_error(reply, &code) != GH_REDIS_DONE) {
+    verdict = gh_redis_error(reply, &code);
+
+    if (type == NGX_GATEHOUSE_REDIS_ROOT_SET
+        && (verdict == GH_REDIS_FULL || verdict == GH_REDIS_READONLY))
+    {
+        return NGX_OK; /* it takes no writes now: what is there decides */
+    }
+
+    if (verdict != GH_REDIS_DONE) {
         *why = gh_redis_error_words(code);
         return NGX_ERROR;
     }
@@ -528,8 +538,8 @@ redis_changes(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
 
 /*
  * Lines that came while no connection was there are in the log of a server
- * that has run on. What another one may have lost is lost: all that is cached
- * goes.
+ * that has run on, and was the primary all the time: two failovers take
+ * longer. What another one may have lost is lost: all that is cached goes.
  */
 
 static void
@@ -542,7 +552,8 @@ redis_ready(ngx_gatehouse_store_t *store, const gh_redis_changes_t *changes)
 
     told = !store->available;
     same = redis->followed == redis->words.node.run
-           && redis->followed > NGX_GATEHOUSE_REDIS_RUN_HIDDEN;
+           && redis->followed > NGX_GATEHOUSE_REDIS_RUN_HIDDEN
+           && ngx_gatehouse_store_age(store) <= REDIS_SAME_MAX;
 
     redis->followed = redis->words.node.run;
     redis->ready = 1;

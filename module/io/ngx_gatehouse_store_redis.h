@@ -80,6 +80,10 @@ void ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
 ngx_gatehouse_redis_slot_t *ngx_gatehouse_store_redis_ask(
     ngx_gatehouse_store_t *store, ngx_gatehouse_redis_question_e type,
     gh_redis_bytes_t *bytes, ngx_gatehouse_store_op_t *op);
+/* What is sent for it, by what is known now; bytes->data is the caller's. */
+gh_rc_t ngx_gatehouse_store_redis_command(ngx_gatehouse_store_t *store,
+                                          ngx_gatehouse_store_op_t *op,
+                                          gh_redis_bytes_t *bytes);
 /* Nothing was done, and is asked once more, where there is a connection next:
  * `tries` of them were in vain before. */
 ngx_int_t ngx_gatehouse_store_redis_elsewhere(ngx_gatehouse_store_t *store,

@@ -13,9 +13,6 @@
 
 static ngx_gatehouse_redis_question_e redis_question(
     const ngx_gatehouse_store_op_t *op);
-static gh_rc_t redis_command(ngx_gatehouse_store_t *store,
-                             ngx_gatehouse_store_op_t *op,
-                             gh_redis_bytes_t *bytes);
 static gh_rc_t redis_use_command(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_store_op_t *op,
                                  gh_redis_bytes_t *bytes);
@@ -69,7 +66,7 @@ ngx_gatehouse_store_redis_submit(ngx_gatehouse_store_t *store,
         return NGX_OK;
     }
 
-    op->rc = redis_command(store, op, &bytes);
+    op->rc = ngx_gatehouse_store_redis_command(store, op, &bytes);
 
     if (op->rc != GH_OK
         || ngx_gatehouse_store_redis_ask(store, redis_question(op), &bytes, op)
@@ -96,9 +93,10 @@ redis_question(const ngx_gatehouse_store_op_t *op)
 }
 
 
-static gh_rc_t
-redis_command(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
-              gh_redis_bytes_t *bytes)
+gh_rc_t
+ngx_gatehouse_store_redis_command(ngx_gatehouse_store_t *store,
+                                  ngx_gatehouse_store_op_t *op,
+                                  gh_redis_bytes_t *bytes)
 {
     ngx_gatehouse_redis_t *redis = store->ctx;
 
@@ -300,7 +298,7 @@ redis_repeat(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op,
     gh_redis_bytes_t bytes;
     ngx_gatehouse_redis_slot_t *slot;
 
-    if (redis_command(store, op, &bytes) != GH_OK) {
+    if (ngx_gatehouse_store_redis_command(store, op, &bytes) != GH_OK) {
         return NGX_ERROR;
     }
 

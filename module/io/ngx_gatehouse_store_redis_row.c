@@ -9,6 +9,8 @@
 
 static ngx_int_t redis_send(ngx_gatehouse_store_t *store,
                             ngx_gatehouse_redis_slot_t *slot);
+static void redis_renew(ngx_gatehouse_store_t *store,
+                        ngx_gatehouse_redis_slot_t *slot);
 
 
 ngx_gatehouse_redis_slot_t *
@@ -83,6 +85,7 @@ ngx_gatehouse_store_redis_release(ngx_gatehouse_store_t *store)
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&redis->asked, q);
+        redis_renew(store, slot);
 
         if (redis_send(store, slot) == NGX_OK) {
             continue;
@@ -96,6 +99,24 @@ ngx_gatehouse_store_redis_release(ngx_gatehouse_store_t *store)
             ngx_gatehouse_store_complete(store, op);
         }
     }
+}
+
+
+/* An asking for a lease says which run of which server it means: this one. */
+
+static void
+redis_renew(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot)
+{
+    gh_redis_bytes_t bytes;
+
+    if (slot->op == NULL || !slot->op->leased
+        || ngx_gatehouse_store_redis_command(store, slot->op, &bytes) != GH_OK)
+    {
+        return;
+    }
+
+    free(slot->bytes.data);
+    slot->bytes = bytes;
 }
 
 
@@ -175,15 +196,23 @@ void
 ngx_gatehouse_store_redis_cancel(ngx_gatehouse_store_t *store,
                                  ngx_gatehouse_store_op_t *op)
 {
-    ngx_gatehouse_redis_slot_t *slot = op->private_data;
+    ngx_gatehouse_redis_t *redis = store->ctx;
+
+    ngx_gatehouse_redis_slot_t *first, *slot = op->private_data;
 
     op->private_data = NULL;
     slot->op = NULL;
-    slot->overdue = 1;
 
     if (slot->bytes.data != NULL) {
         /* it was never sent */
         ngx_gatehouse_store_redis_free(store, slot);
         store->dropped++;
+        return;
     }
+
+    /* replies come in order: it has waited for the first one's */
+
+    first = ngx_queue_data(ngx_queue_head(&redis->asked),
+                           ngx_gatehouse_redis_slot_t, queue);
+    first->overdue = 1;
 }
