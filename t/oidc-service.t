@@ -76,6 +76,12 @@ EOH
         proxy_set_header        X-Principal   "";
         proxy_pass              http://echo;
     }
+    location /rebuilt {
+        gatehouse_authenticate  oidc=staff;
+        proxy_set_header        Cookie  $http_cookie;
+        proxy_set_header        X-Theme "<$cookie_theme>";
+        proxy_pass              http://echo;
+    }
     location /claims {
         gatehouse_authenticate       token=partners oidc=staff;
         gatehouse_principal_headers  default X-Tenant=claim:tenant
@@ -111,6 +117,23 @@ my $id = sent('/id');
 my ($claims) = $id =~ /^Bearer [^.]+\.([^.]+)\./;
 is(JSON::PP::decode_json(MIME::Base64::decode_base64url($claims))->{sub},
    'u-2482', 'id_token: it gets the id token');
+
+# A14: a location that makes the Cookie header of nginx's own variable, and
+# requests of which something else is taken besides
+my $staff = $alice->cookie('__Host-gh-staff')->{value};
+my @lines = ("__Host-gh-staff=$staff; theme=dark", 'lang=en; __Host-gh-x=1',
+             'zoom=2');
+for my $more ([], [ 'X-Principal' => 'root' ], [ 'X-Principal' => 'root',
+    'X-Principal-Groups' => 'admin', traceparent => 'forged' ])
+{
+    my $got = $t->get('/rebuilt', host => 'gw.test', headers => [
+        Accept => 'text/plain', @$more, map { (Cookie => $_) } @lines ])
+        ->received;
+    my $name = 'A14: with ' . @$more / 2 . ' forged headers: ';
+    is($got->header('Cookie') =~ s/; /;/gr, 'theme=dark;lang=en;zoom=2',
+       "$name\$http_cookie has every cookie but the gate's own");
+    is($got->header('X-Theme'), '<dark>', "$name\$cookie_ finds the others");
+}
 
 # And nothing of the kind from outside
 is(sent('/access', Authorization => 'Bearer forged.by.me'), $used,
