@@ -82,6 +82,14 @@ EOH
         proxy_set_header        X-Theme "<$cookie_theme>";
         proxy_pass              http://echo;
     }
+    location /early {
+        set                     $early "$http_cookie$http_authorization";
+        gatehouse_authenticate  oidc=staff;
+        gatehouse_forward       access_token;
+        proxy_set_header        Cookie        $http_cookie;
+        proxy_set_header        Authorization $http_authorization;
+        proxy_pass              http://echo;
+    }
     location /claims {
         gatehouse_authenticate       token=partners oidc=staff;
         gatehouse_principal_headers  default X-Tenant=claim:tenant
@@ -134,6 +142,15 @@ for my $more ([], [ 'X-Principal' => 'root' ], [ 'X-Principal' => 'root',
        "$name\$http_cookie has every cookie but the gate's own");
     is($got->header('X-Theme'), '<dark>', "$name\$cookie_ finds the others");
 }
+
+# A14: and one that read the variables before anybody was asked for
+my $early = $t->get('/early', host => 'gw.test', headers => [
+    Accept => 'text/plain', Authorization => 'Bearer forged.by.me',
+    Cookie => $lines[0] ])->received;
+is($early->header('Cookie'), 'theme=dark',
+   'A14: $http_cookie that was read before is read anew');
+is($early->header('Authorization'), $used,
+   'A14: and $http_authorization is what the location hands over');
 
 # And nothing of the kind from outside
 is(sent('/access', Authorization => 'Bearer forged.by.me'), $used,

@@ -62,6 +62,17 @@ EOH
         gatehouse_api_key       header=X-API-Key query=api_key;
         proxy_pass              http://echo;
     }
+    location /early/ {
+        set $early              "$request_uri$http_x_api_key";
+        set $http_x_ours        ours;
+        gatehouse_authenticate  api_key;
+        gatehouse_api_key       header=X-API-Key query=api_key;
+        proxy_set_header        X-Target $request_uri;
+        proxy_set_header        X-API-Key $http_x_api_key;
+        proxy_set_header        X-Ours $http_x_ours;
+        proxy_set_header        X-Agent $http_user_agent;
+        proxy_pass              http://echo;
+    }
     location /connection/ {
         gatehouse_authenticate  api_key;
         proxy_set_header        Connection $http_connection;
@@ -276,6 +287,14 @@ is($t->get("/query/?api_key=$alice", key => $alice)->status, 401,
    'A14: also in two places');
 is($t->get("/query/?api%5Fkey=$alice")->status, 401,
    'A14: a key under an encoded name is none');
+$got = $t->get("/early/?a=1&api_key=$alice")->received;
+is($got->header('X-Target'), '/early/?a=1',
+   'A14: nor in $request_uri that was read before');
+$got = $t->get('/early/', key => $alice,
+               headers => [ 'User-Agent' => 'me' ])->received;
+is($got->header('X-API-Key'), undef, 'A14: nor in $http_x_api_key');
+is($got->header('X-Ours') . $got->header('X-Agent'), 'oursme',
+   'what is not of the outside, or not ours, is what it was');
 $got = $t->get('/keeps/', key => $alice)->received;
 is($got->header('X-API-Key'), "$alice", 'A14: unless the location says so');
 

@@ -174,7 +174,8 @@ typedef struct {
     ngx_http_gatehouse_signature_conf_t *signature; /* the defaults */
     time_t signature_skew_s, signature_ahead_s; /* widest of any location */
     ngx_int_t request_id_index;                 /* of $request_id */
-    unsigned used : 1;                          /* any directive of ours
+    ngx_array_t *heard; /* ngx_uint_t: $http_..., $cookie_..., $request_uri */
+    unsigned used : 1;  /* any directive of ours
                                                        that needs a worker's
                                                        rooms */
     unsigned store_set : 1;

@@ -86,6 +86,8 @@ ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_gatehouse_forward_variables(gr);
+
     if (f.n_slots == 0 && f.left == 0) {
         return NGX_OK;
     }

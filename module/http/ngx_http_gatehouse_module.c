@@ -7,6 +7,7 @@
 #include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_corridor.h"
 #include "ngx_http_gatehouse_dev.h"
+#include "ngx_http_gatehouse_forward.h"
 
 
 static ngx_int_t ngx_http_gatehouse_preconfiguration(ngx_conf_t *cf);
@@ -349,6 +350,10 @@ ngx_http_gatehouse_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_gatehouse_policies_prepare(&gmcf->policies_conf, cycle->log);
+
+    if (ngx_http_gatehouse_forward_variables_init(cycle, gmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_gatehouse_secret_init(cycle, gmcf);
 }
