@@ -35,9 +35,7 @@ typedef struct {
 } lease_ask_t;
 
 
-static gh_rc_t lease_begin(ngx_gatehouse_leases_t *l,
-                           const ngx_gatehouse_limit_key_t *key,
-                           lease_ask_t **out);
+static void lease_begin(lease_ask_t *ask);
 static void lease_unused(ngx_gatehouse_leases_t *l);
 static void lease_wait(lease_ask_t *ask, ngx_gatehouse_waiter_t *waiter);
 static lease_ask_t *lease_ask_create(ngx_gatehouse_leases_t *l,
@@ -67,7 +65,6 @@ ngx_gatehouse_lease_ask(ngx_gatehouse_leases_t *l,
                         const ngx_gatehouse_limit_key_t *key, uint64_t cost,
                         ngx_gatehouse_waiter_t *waiter)
 {
-    gh_rc_t rc;
     ngx_uint_t open;
     lease_ask_t *ask;
 
@@ -80,11 +77,15 @@ ngx_gatehouse_lease_ask(ngx_gatehouse_leases_t *l,
             return GH_UNAVAILABLE;
         }
 
-        rc = lease_begin(l, key, &ask);
+        ask = lease_ask_create(l, key);
 
-        if (rc != GH_OK) {
-            return rc;
+        if (ask == NULL) {
+            lease_unused(l);
+            return GH_NOMEM;
         }
+
+        ngx_queue_insert_tail(&l->unsent, &ask->queue);
+        ngx_post_event(&l->flush, &ngx_posted_events);
     }
 
     ask->need = ngx_min(ask->need + cost, GH_LEASE_NEED_MAX);
@@ -105,48 +106,45 @@ ngx_gatehouse_lease_ask(ngx_gatehouse_leases_t *l,
 }
 
 
-static gh_rc_t
-lease_begin(ngx_gatehouse_leases_t *l, const ngx_gatehouse_limit_key_t *key,
-            lease_ask_t **out)
+/*
+ * What is unspent is looked at when the turn ends: until then somebody may
+ * give back what another of his limits refused.
+ */
+
+static void
+lease_begin(lease_ask_t *ask)
 {
-    lease_ask_t *ask;
     ngx_gatehouse_lease_step_t step;
+    ngx_gatehouse_leases_t *l = ask->owner;
 
     step.now_ns = ngx_gatehouse_monotonic_ns();
-    ask = lease_ask_create(l, key);
 
-    if (ask == NULL
-        || ngx_gatehouse_lease_move(l, key->hash, ngx_gatehouse_lease_ask_cell,
-                                    &step)
-               != GH_OK)
+    if (ngx_gatehouse_lease_move(l, ask->hash, ngx_gatehouse_lease_ask_cell,
+                                 &step)
+        != GH_OK)
     {
         lease_unused(l);
-
-        if (ask != NULL) {
-            lease_free(ask);
-        }
-
-        return GH_NOMEM;
+        lease_finish(ask, 1);
+        return;
     }
 
     ask->asked_ns = step.now_ns;
     ask->serial = step.asked.serial;
     ask->unspent = step.asked.unspent;
 
-    if (step.asked.begun) {
-        ask->ours = 1;
-        ngx_queue_insert_tail(&l->unsent, &ask->queue);
-        ngx_post_event(&l->flush, &ngx_posted_events);
-
-    } else {
+    if (!step.asked.begun) {
         /* another worker asks: we look whether it has an answer */
         lease_unused(l);
         lease_look(ask);
+        return;
     }
 
-    *out = ask;
+    ask->ours = 1;
 
-    return GH_OK;
+    if (lease_send(ask) != NGX_AGAIN) {
+        ask->refused = 1;
+        lease_answered(ask);
+    }
 }
 
 
@@ -248,11 +246,7 @@ ngx_gatehouse_lease_flush(ngx_event_t *ev)
     while (!ngx_queue_empty(&l->unsent)) {
         ask = ngx_queue_data(ngx_queue_head(&l->unsent), lease_ask_t, queue);
         ngx_queue_remove(&ask->queue);
-
-        if (lease_send(ask) != NGX_AGAIN) {
-            ask->refused = 1;
-            lease_answered(ask);
-        }
+        lease_begin(ask);
     }
 }
 
