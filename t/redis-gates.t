@@ -23,10 +23,13 @@ my @gate = map {
         policies => {
             plans => { few => { limits => { month => '5r/month' },
                                 services => ['orders'] },
+                       many => { limits => { month => '100r/month' },
+                                 services => ['orders'] },
                        wide => { limits => { second => '1000r/s' },
                                  services => ['orders'] } },
             consumers => { acme => { plan => 'wide' },
-                           tiny => { plan => 'few' } },
+                           tiny => { plan => 'few' },
+                           heavy => { plan => 'many' } },
             services => \%service,
         });
     $t->start(http => "gatehouse_secret file:$root;",
@@ -35,6 +38,12 @@ my @gate = map {
             gatehouse_authenticate     api_key;
             gatehouse_bad_credentials  off;
             gatehouse_limit            plan;
+            gatehouse_service          orders;
+            proxy_pass                 http://gatehouse;
+        }
+        location /weighed {
+            gatehouse_authenticate     api_key;
+            gatehouse_limit            plan cost=$arg_cost;
             gatehouse_service          orders;
             proxy_pass                 http://gatehouse;
         }
@@ -107,6 +116,25 @@ for my $i (1 .. 12) {
     $count{ $gate[$i % 2]->get('/orders', key => $tiny)->status }++;
 }
 is($count{200}, 5, 'five a month are five at both together');
+
+# Given a hundred a month, of which 70 are spent
+my $heavy = made($here, 'heavy');
+sub costs {
+    my ($gate, $cost) = @_;
+    return $gate->get("/weighed?cost=$cost", key => $heavy)->status;
+}
+is(costs($here, 70), 200, 'a request that costs 70 of a hundred');
+
+# When one comes that they are too few for
+is(join(' ', map { costs($here, 60) } 1 .. 3), '429 429 429',
+   'one that costs 60 does not fit');
+
+# Then it has taken nothing
+is(costs($there, 1), 200, 'and takes nothing from the other gateway');
+is(costs($here, 9), 200, 'nor from its own');
+is(costs($there, 21), 429, 'one more than is left does not fit either');
+is(costs($there, 20), 200, 'what is left does');
+is(join(' ', map { costs($_, 1) } @gate), '429 429', 'then it is used up');
 
 
 # ---- Redis away and back ------------------------------------------------------------

@@ -46,6 +46,7 @@ typedef struct {
     int64_t now_s;                 /* UTC; 0: nothing has expired */
     int64_t ttl_s;                 /* CLAIM; PUT, TAKE: 0 never expires */
     uint64_t n, limit;             /* TAKE */
+    uint64_t least;                /* TAKE: with less left, nothing is taken */
     const gh_store_lease_t *lease; /* TAKE of a rate; n: at most. Only where
                                       nodes share a store */
     unsigned group; /* neighbours of one group > 0 hold together: if
@@ -55,7 +56,7 @@ typedef struct {
     gh_rc_t rc;       /* OK, ABSENT (DELETE), CONFLICT, FULL, INVALID,
                          TOO_LONG, UNAVAILABLE */
     uint64_t version; /* after the write; grows, never used twice */
-    uint64_t granted; /* TAKE: 0..n */
+    uint64_t granted; /* TAKE: 0, least..n */
     uint64_t left;    /* TAKE: of the limit, after this; of a rate in
                          thousandths of a token */
 } gh_write_t;

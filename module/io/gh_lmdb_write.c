@@ -364,7 +364,7 @@ apply_take(gh_lmdb_batch_t *b, gh_write_t *w, const before_t *before)
     }
 
     left = w->limit > taken ? w->limit - taken : 0;
-    w->granted = w->n < left ? w->n : left;
+    w->granted = left < w->least ? 0 : w->n < left ? w->n : left;
     w->left = left - w->granted;
 
     if (w->granted == 0) {

@@ -25,7 +25,7 @@
 static bool is_hash(gh_str_t name);
 static gh_rc_t seal(const gh_redis_t *r, const gh_write_t *w, gh_str_t key,
                     gh_buf_t *out);
-static size_t write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
+static size_t write_args(const gh_write_t *w, gh_str_t data, char numbers[96],
                          gh_str_t *args);
 static gh_rc_t add_one(const gh_redis_t *r, const gh_write_t *w,
                        uint64_t since, gh_redis_bytes_t *out);
@@ -276,7 +276,7 @@ static gh_rc_t
 add_one(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
         gh_redis_bytes_t *out)
 {
-    char room[GH_REDIS_KEY_MAX], numbers[72];
+    char room[GH_REDIS_KEY_MAX], numbers[96];
     gh_buf_t key = GH_BUF(room), sealed = { NULL, 0, 0 };
     gh_str_t args[4 + GH_REDIS_LEASE_ARGS];
     gh_redis_lease_args_t lease;
@@ -327,7 +327,7 @@ add_one(const gh_redis_t *r, const gh_write_t *w, uint64_t since,
 
 
 static size_t
-write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
+write_args(const gh_write_t *w, gh_str_t data, char numbers[96],
            gh_str_t *args)
 {
     gh_str_t version = w->if_version == GH_VERSION_ANY
@@ -353,7 +353,9 @@ write_args(const gh_write_t *w, gh_str_t data, char numbers[72],
         args[1] = gh_redis_number(
             w->limit < NUMBER_MAX ? w->limit : NUMBER_MAX, numbers + 48);
         args[2] = ttl;
-        return 3;
+        args[3] = gh_redis_number(
+            w->least < NUMBER_MAX ? w->least : NUMBER_MAX, numbers + 72);
+        return 4;
 
     case GH_WRITE_PUT:
     default:

@@ -68,7 +68,7 @@
         "end\n"                                                               \
         "return {'ok', put(ARGV[2], ttl)}\n"
 
-/* ARGV: n, limit, ttl; a damaged counter does not begin again at nothing */
+/* ARGV: n, limit, ttl, least; a damaged counter does not begin again at nothing */
 #define GH_REDIS_LUA_SCRIPT_TAKE                                              \
     GH_REDIS_LUA_LOOK GH_REDIS_LUA_PUT                                        \
         "local taken, left, ttl = 0, 0, tonumber(ARGV[3])\n"                  \
@@ -83,6 +83,7 @@
         "local limit, n = tonumber(ARGV[2]), tonumber(ARGV[1])\n"             \
         "if limit > taken then left = limit - taken end\n"                    \
         "if n > left then n = left end\n"                                     \
+        "if left < tonumber(ARGV[4]) then n = 0 end\n"                        \
         "local f = string.format\n"                                           \
         "if n > 0 then\n"                                                     \
         "  local d = f('%.0f', taken + n)\n"                                  \

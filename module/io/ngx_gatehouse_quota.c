@@ -30,6 +30,7 @@ typedef struct {
     gh_limit_t rule;
     uint64_t asked;
     unsigned denied : 1; /* the store is away and the credit is spent */
+    unsigned told : 1;   /* it said what is left */
 } ngx_gatehouse_quota_ask_t;
 
 struct ngx_gatehouse_quota_s {
@@ -126,7 +127,8 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
 {
     int64_t left_s;
     gh_rc_t rc;
-    ngx_uint_t tries;
+    uint64_t lacks, noted;
+    ngx_uint_t tries, told;
     ngx_gatehouse_quota_step_t step;
 
     if (waiter->denied) {
@@ -136,6 +138,9 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
         state->retry_ns = GH_NS_PER_S;
         return GH_DENIED;
     }
+
+    told = waiter->told;
+    waiter->told = 0;
 
     /* what no period ever admits is not taken from this one */
 
@@ -154,8 +159,9 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
 
         left_s = gh_period_end(key->rule->period, step.period) - ngx_time();
 
-        state->remaining =
-            step.left + ngx_gatehouse_quota_noted(q, key, step.period);
+        noted = ngx_gatehouse_quota_noted(q, key, step.period);
+
+        state->remaining = step.left + noted;
         state->reset_ns = (uint64_t) (left_s > 0 ? left_s : 0) * GH_NS_PER_S;
         state->retry_ns = 0;
 
@@ -188,8 +194,13 @@ ngx_gatehouse_quota_take(ngx_gatehouse_quota_t *q,
             break;
         }
 
-        rc = ngx_gatehouse_quota_ask(q, key, step.period, cost - step.left,
-                                     waiter);
+        lacks = cost - step.left;
+
+        if (told && lacks > noted) {
+            break; /* it stays there for those whom it is enough for */
+        }
+
+        rc = ngx_gatehouse_quota_ask(q, key, step.period, lacks, waiter);
 
         if (rc != GH_OK) {
             return rc;
@@ -278,6 +289,7 @@ ngx_gatehouse_quota_ask(ngx_gatehouse_quota_t *q,
         ngx_queue_init(&ask->waiters);
 
         op->n = ask->asked;
+        op->least = lacks;
         op->limit = key->rule->amount;
         op->ttl_s =
             gh_period_end(key->rule->period, period) - ngx_time() + 86400;
@@ -320,6 +332,7 @@ ngx_gatehouse_quota_done(ngx_gatehouse_store_op_t *op)
     while (!ngx_queue_empty(&ask->waiters)) {
         waiter = ngx_gatehouse_waiter_first(&ask->waiters);
         waiter->denied = ask->denied;
+        waiter->told = ask->told;
         waiter->handler(waiter->data);
     }
 
@@ -345,8 +358,16 @@ ngx_gatehouse_quota_settle(ngx_gatehouse_quota_ask_t *ask,
 
     if (op->rc == GH_OK || op->rc == GH_DENIED) {
         ngx_gatehouse_degraded(q->shm, NGX_GATEHOUSE_DEGRADED_LIMITS, 0);
-        ngx_gatehouse_quota_grant(q, ask->hash, ask->period, op->granted);
         ngx_gatehouse_quota_note(ask, op->left);
+        ask->told = 1;
+
+        /* nothing marks the quota as used up: not while something is left,
+         * too little for who asked */
+
+        if (op->granted != 0 || op->left == 0) {
+            ngx_gatehouse_quota_grant(q, ask->hash, ask->period, op->granted);
+        }
+
         return;
     }
 

@@ -51,6 +51,7 @@ struct ngx_gatehouse_store_op_s {
     int64_t needs_s;        /* CLAIM, once: GH_UNAVAILABLE unless the store
                                has lost no claim for longer than that */
     uint64_t n, limit;      /* TAKE */
+    uint64_t least;         /* TAKE: with less left, nothing is taken */
     gh_store_lease_t lease; /* TAKE with `leased`; n: at most */
     unsigned leased : 1;    /* of a rate that nodes share; its deadline is half
                              of the others'. GH_CONFLICT, GH_ABSENT: nothing
@@ -71,7 +72,7 @@ struct ngx_gatehouse_store_op_s {
     gh_str_t result;      /* GET: owned by the op */
     uint64_t version;     /* CONFLICT: of what stands there, 0: nothing */
     int64_t expires_at_s; /* GET: 0 never */
-    uint64_t granted;     /* TAKE: 0..n, also with OK */
+    uint64_t granted;     /* TAKE: 0, least..n, also with OK */
     uint64_t left;        /* TAKE: of the limit, after this; `leased`: in
                              thousandths of a token */
 

@@ -204,6 +204,7 @@ lmdb_write_create(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
     write->ttl_s = op->ttl_s;
     write->n = op->n;
     write->limit = op->limit;
+    write->least = op->least;
 
     return w;
 }

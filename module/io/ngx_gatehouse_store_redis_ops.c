@@ -166,6 +166,7 @@ redis_write_of(ngx_gatehouse_store_op_t *op, gh_write_t *write)
     write->ttl_s = op->ttl_s;
     write->n = op->n;
     write->limit = op->limit;
+    write->least = op->least;
     write->lease = op->leased ? &op->lease : NULL;
 }
 

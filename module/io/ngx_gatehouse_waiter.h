@@ -18,6 +18,7 @@ typedef struct {
     ngx_msec_t since; /* of a lease: when it began to wait, 0: it does not */
     unsigned linked : 1;
     unsigned denied : 1; /* by a quota: could not ask, no credit is left */
+    unsigned told : 1;   /* by a quota: what the store has left is known now */
     unsigned alone : 1;  /* of a lease: could not ask, decide by our share */
 } ngx_gatehouse_waiter_t;
 

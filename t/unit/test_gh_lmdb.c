@@ -352,6 +352,35 @@ a_counter_grants_no_more_than_its_limit(void **state)
 
 
 static void
+a_counter_grants_nothing_when_less_is_left_than_is_of_use(void **state)
+{
+    (void) state;
+    gh_lmdb_t *db = gh_test_lmdb_open();
+    gh_write_t w = gh_test_put("month", "");
+
+    w.type = GH_WRITE_TAKE;
+    w.n = 70;
+    w.limit = 100;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 70);
+
+    w.n = 60;
+    w.least = 31;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 0);
+    assert_int_equal(w.left, 30);
+    gh_test_assert_value(db, "month", "70");
+
+    w.least = 30;
+    assert_int_equal(gh_test_write(db, &w), GH_OK);
+    assert_int_equal(w.granted, 30);
+    assert_int_equal(w.left, 0);
+
+    gh_lmdb_close(db);
+}
+
+
+static void
 a_counter_expires_by_its_first_take(void **state)
 {
     (void) state;
@@ -569,6 +598,7 @@ main(void)
         STORY(a_claim_given_back_is_free),
         STORY(a_clock_set_back_does_not_hold_a_claim_for_ever),
         STORY(a_counter_grants_no_more_than_its_limit),
+        STORY(a_counter_grants_nothing_when_less_is_left_than_is_of_use),
         STORY(a_counter_expires_by_its_first_take),
         STORY(a_counter_that_is_no_number_grants_nothing),
         STORY(writes_of_a_group_hold_together),
