@@ -68,7 +68,8 @@
         "end\n"                                                               \
         "return {'ok', put(ARGV[2], ttl)}\n"
 
-/* ARGV: n, limit, ttl, least; a damaged counter does not begin again at nothing */
+/* ARGV: n, limit, ttl, least; a damaged counter does not begin again at
+ * nothing */
 #define GH_REDIS_LUA_SCRIPT_TAKE                                              \
     GH_REDIS_LUA_LOOK GH_REDIS_LUA_PUT                                        \
         "local taken, left, ttl = 0, 0, tonumber(ARGV[3])\n"                  \
