@@ -237,7 +237,8 @@ sub expired_form {
     my (%arg) = @_;
     my $who = $so->login('/');
     $op->send_logout("$at/oidc_backchannel_logout", sid => undef);
-    wait_for(sub { $so->ask($who, '/') == 401 }, 5, 'the end of a session');
+    wait_for(sub { !grep { $so->ask($who, '/') != 401 } 1 .. 8 }, 5,
+             'the end of a session in every worker');
     $t->journal_clear;
     return ($who, $who->visit("$at/save?x=1", method => 'POST', headers => [
         $arg{origin} ? (Accept => 'text/html', Origin => $arg{origin})
