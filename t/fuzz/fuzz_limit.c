@@ -1,6 +1,7 @@
 /*
  * Limits as people write them: what is taken can be kept, and is spent and
- * shown without a surprise; what is refused says why.
+ * shown without a surprise; what is refused says why. What says the cost of
+ * a request always says one.
  */
 
 #include "fuzz.h"
@@ -8,6 +9,7 @@
 #include "gh_limit.h"
 
 
+static void weigh(gh_str_t text);
 static void spend(const gh_limit_t *limit);
 static void show(gh_str_t name, const gh_limit_t *limit);
 
@@ -18,6 +20,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gh_str_t text = { (const char *) data, size };
     const char *message = "untouched";
     gh_limit_t limit;
+
+    weigh(text);
 
     if (gh_limit_parse(text, &limit, &message) != GH_OK) {
         require(message != NULL && message[0] != '\0');
@@ -41,6 +45,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     return 0;
+}
+
+
+static void
+weigh(gh_str_t text)
+{
+    uint64_t cost = UINT64_MAX;
+
+    switch (gh_cost_parse(text, &cost)) {
+    case GH_OK:
+        require(cost <= GH_COST_MAX && (text.len > 0 || cost == 1));
+        return;
+    case GH_TOO_LONG:
+        require(cost == GH_COST_MAX);
+        return;
+    default:
+        require(cost == 1);
+        return;
+    }
 }
 
 
