@@ -67,6 +67,6 @@ fi
 set -- "$url" ${3+"$3"}
 
 # shellcheck disable=SC2086 # CURL is a list of words
-exec curl -sS -g --path-as-is -X "$method" ${CURL-} \
+curl -sS -g --path-as-is -X "$method" ${CURL-} \
     ${2+--data-binary "$2" -H "Content-Digest: $digest"} \
     -H "Signature-Input: sig=$input" -H "Signature: sig=:$signature:" "$1"

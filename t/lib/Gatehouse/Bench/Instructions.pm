@@ -20,8 +20,12 @@ my $QUICK = 200; # where it only must be seen to work
 sub callgrind {
     my ($site) = @_;
     return ('valgrind', '-q', '--tool=callgrind', '--instr-atstart=no',
-            "--callgrind-out-file=$site->{dir}/cg.%p");
+            "--callgrind-out-file=$site->{dir}/cg.%p", prefix($site));
 }
+
+
+# Where it listens to callgrind_control: not among what others leave.
+sub prefix { return "--vgdb-prefix=$_[0]{dir}/vgdb" }
 
 
 # { all =>, sha => } per request of a server that runs under callgrind.
@@ -40,11 +44,11 @@ sub count_instructions {
     # counted are new
     $ask->($WARM, reverse @requests);
     $server->rest;
-    control('-i', 'on', $pid);
+    control($site, '-i', 'on', $pid);
     $ask->($n, @requests);
     unlink glob "$out.*";
-    control('-d', $pid);
-    control('-i', 'off', $pid);
+    control($site, '-d', $pid);
+    control($site, '-i', 'off', $pid);
     $site->empty_logs;
 
     my ($file) = glob "$out.*";
@@ -56,7 +60,8 @@ sub count_instructions {
 
 
 sub control {
-    my (@arg) = @_;
+    my ($site, @arg) = @_;
+    unshift @arg, prefix($site);
     my $said = `callgrind_control @arg 2>&1`;
     die "callgrind_control @arg: $said\n" if $? || $said =~ /Error/;
     return;
