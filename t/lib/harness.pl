@@ -111,8 +111,13 @@ sub run_group {
         if $kind ne 't';
 
     my $harness = TAP::Harness->new({
-        jobs => $n, merge => 0, timer => 1, color => -t STDOUT ? 1 : 0,
+        jobs => $n, merge => 1, timer => 1, color => -t STDOUT ? 1 : 0,
         exec => sub { return command($kind, $_[1]) },
+    });
+    my %said;
+    $harness->callback(made_parser => sub {
+        my ($parser, $job) = @_;
+        listen_to($parser, $said{ $job->[0] } = []);
     });
     my $all  = $harness->runtests(@files);
     my $text = '';
@@ -127,9 +132,41 @@ sub run_group {
         $bad ||= 1 if $p->exit || $p->wait || $p->parse_errors;
         my $good = $run - (() = $p->failed);
         $text .= "$file $good $bad\n";
+        $text .= join '', map { "\t$_\n" } @{ $said{$file} } if $bad;
     }
 
     return $text;
+}
+
+
+# What a test says of its failures: shown at once, and kept to be shown again
+# below the summary, where everybody looks first. Of a test that ends badly
+# without one, the last that it said.
+sub listen_to {
+    my ($parser, $kept) = @_;
+    my ($lines, @last) = (0);
+
+    $parser->callback(ALL => sub {
+        my ($result) = @_;
+        my $line = $result->raw;
+
+        if ($result->is_test) {
+            $lines = $result->is_ok ? 0 : 12;
+        }
+        if ($lines > 0) {
+            $lines--;
+            push @$kept, $line if length $line;
+            print STDERR "$line\n";
+            return;
+        }
+        print STDERR "$line\n" if $result->is_unknown && length $line;
+        push @last, $line;
+        shift @last if @last > 6;
+    });
+    $parser->callback(EOF => sub {
+        push @$kept, @last if !@$kept;
+    });
+    return;
 }
 
 
@@ -154,6 +191,7 @@ sub count {
     my %seen;
 
     for (split /\n/, $text) {
+        push @problems, "    $1" if /^\t(.*)/;
         my ($file, $good, $bad) = /^(\S+) (\d+) (\d+)$/ or next;
         $seen{$file} = 1;
         $passed += $good;
