@@ -15,7 +15,10 @@ my $t   = Gatehouse::Test->new(
                   consumers => { map { $_ => { plan => 'main' } }
                                  qw(first second third) } });
 my $dir = $t->dir;
-my $watch = Gatehouse::Test::Sentinel->new;
+
+# Sentinels that were stopped for a while would take everybody for down, and
+# elect another while this story goes on: they wait for longer than it takes.
+my $watch = Gatehouse::Test::Sentinel->new(down => 120_000);
 $t->file('root.key', 'b8' x 32);
 chmod 0600, "$dir/root.key";
 
@@ -90,6 +93,8 @@ refused($members =~ s/primary main/primary other/r,
 my $liar = Gatehouse::Test::Liar->new;
 my $alone = 'primary main; sentinel 127.0.0.1:' . $liar->port . ';';
 
+wait_for(sub { $watch->replica->cli('ROLE') =~ /^slave/ }, 60,
+         'the old primary to be made a replica');
 $liar->says(address => '127.0.0.1', port => $watch->replica->port);
 refused($alone, qr/where sentinels sent us, is a replica/,
         'one that names a replica: nothing is asked of it');
