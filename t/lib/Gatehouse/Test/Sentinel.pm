@@ -52,15 +52,16 @@ sub new {
     my $self = bless { name => 'main', sentinels => [] }, $class;
     my $n    = $arg{sentinels} // 3;
     my $replicas = $arg{replicas} // 1;
-    my @slow = $arg{config} ? @{ $arg{config} } : ();
 
-    my $first = Gatehouse::Test::Redis->new(config => \@slow);
+    # whoever is primary sends a copy at once: its operator waits for others
+    my @config = ('repl-diskless-sync yes', 'repl-diskless-sync-delay 0',
+                  @{ $arg{config} // [] });
+
+    my $first = Gatehouse::Test::Redis->new(config => \@config);
     $self->{servers} = [ $first ];
     for (1 .. $replicas) {
         push @{ $self->{servers} }, Gatehouse::Test::Redis->new(
-            config => [ 'replicaof 127.0.0.1 ' . $first->port,
-                        'repl-diskless-sync yes',
-                        'repl-diskless-sync-delay 0', @slow ]);
+            config => [ 'replicaof 127.0.0.1 ' . $first->port, @config ]);
     }
     until_true('replicas to be connected', sub {
         my $info = $first->cli('INFO', 'replication');
