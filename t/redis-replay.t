@@ -8,7 +8,7 @@ use Gatehouse::Test::Redis;
 use Gatehouse::Test::Signature;
 
 my $SLOW = Gatehouse::Test::slow();
-my $WAIT = 2 * $SLOW;    # seconds that an operation may take
+my $WAIT = 0.9 * $SLOW;  # seconds that an operation may take
 
 
 # Given two gateways of two workers on one Redis that keeps what it is told to
@@ -26,8 +26,8 @@ chmod 0600, $root;
 
 my $key  = Gatehouse::Test::Signature->new(keyid => 'acme-1');
 my @gate = map {
-    my $t = Gatehouse::Test->new(store => $redis->words(timeout => "${WAIT}s"),
-                                 workers => 2);
+    my $t = Gatehouse::Test->new(
+        store => $redis->words(timeout => 1000 * $WAIT . 'ms'), workers => 2);
     $t->consumer('acme', credentials => {
         signatures => [ $key->declared($t) ] });
     $t->start(http => "gatehouse_secret file:$root;",
@@ -80,6 +80,13 @@ sub vouches {
     }
     seen();
     return $used;
+}
+
+# The same at once, where how long it takes is not what is told.
+sub vouches_now {
+    my ($what) = @_;
+    $redis->has_run(600);
+    return vouches($what);
 }
 
 # Every worker of both is asked; the statuses that were seen.
@@ -197,7 +204,7 @@ for my $junk ([ 'SET', 'gh:{replay}', 'junk' ],
     is(status($there, $kept), 401, 'and nothing is forgotten');
 }
 is(seen(), 1, 'the service behind saw what was let in');
-vouches('the mark to be old enough');
+vouches_now('a mark that is old enough');
 
 
 # ---- emptied, killed, set back ----------------------------------------------------------------
@@ -249,7 +256,7 @@ is(everywhere($used), '503', 'H8: nor by a replica');
 $redis->cli('REPLICAOF', 'NO', 'ONE');
 is(everywhere($used), '503', 'what it was is another history, which begins now');
 is(seen(), 0, 'the service behind saw none of it');
-vouches('new ones to be let in');
+vouches_now('new ones to be let in');
 
 
 # ---- while it waits ------------------------------------------------------------------------------
@@ -263,13 +270,13 @@ sub waits {
 }
 
 # When clients go away while Redis is asked
-my $known = () = $here->decisions;
+my $known = () = $here->decision_log;
 $redis->halt;
 for (1 .. 20) {
     my $http = waits($here, signed());
     close $http->sock;
 }
-wait_for(sub { (() = $here->decisions($known)) >= $known + 20 }, 20 * $SLOW,
+wait_for(sub { (() = $here->decision_log) >= $known + 20 }, 20 * $SLOW,
          'all of them to have ended');
 $redis->go_on;
 vouches('it to go on');
