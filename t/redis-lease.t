@@ -206,6 +206,26 @@ for my $junk (['SET', 'x'], ['LPUSH', 'x'], ['HSET', 'run', 'cc'],
     is("$since $nodes", "$now 1", "junk (@{$junk}) counts as a loss");
 }
 
+# What nodes are told is always a time, an epoch and a number that they read.
+for my $number (qw(-5 -1000000000000000 nan -inf inf 1e300 0x10 1.5 +7),
+                '9' x 20, '9' x 309, '', ' 7', "7\0", '7 ')
+{
+    for my $field (qw(since epoch)) {
+        command('DEL', 'gh:{nodes}');
+        ($since, $epoch) = beats($one, 'cc', '-', after => 1000);
+        command('HSET', 'gh:{nodes}', $field, $number);
+        ($since, my $later) = beats($one, 'cc', 'cc', after => 1000);
+        my $shown = length $number > 30 ? '9 x 309' : $number =~ s/\0/\\0/r;
+        is($since, $now, "$field \"$shown\" counts as a loss");
+        like($later, qr/^\d{1,15}\z/, 'in an epoch that can be read');
+        is(join(' ', (beats($one, 'cc', 'cc', after => 1000))[0, 1]),
+           "$since $later", 'and then all is as ever');
+    }
+    command('HSET', 'gh:{nodes}', "node:$two", $number);
+    is((beats($one, 'cc', 'cc', after => 1000))[2], 1,
+       'who was never there does not count');
+}
+
 done_testing;
 
 

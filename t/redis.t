@@ -151,6 +151,36 @@ is($t->ask('put', name => 'swap1', value => 'new')->{rc}, 'ok',
    'but may be written over');
 is($t->ask('get', name => 'swap1')->{value}, 'new', 'and is whole again');
 
+$redis->cli('HSET', $of{swap1}, 'v', '9' x 309);
+is($t->ask('put', name => 'swap1', value => 'newer')->{rc}, 'ok',
+   'H3: as may be one of a version that no number holds');
+like($redis->cli('HGET', $of{swap1}, 'v'), qr/^[1-9]\d{15}$/,
+     'which has one that does again');
+
+# nor what they write for the log: everybody reads all again, and goes on
+for my $junk ([ 'SET', 'junk' ], [ 'LPUSH', 'a', 'b' ], [ 'HSET', 'a', 'b' ],
+              [ 'XADD', '18446744073709551615-18446744073709551615', 'c', 'x' ],
+              [ 'XADD', '9999999999999999-0', 'c', 'x' ],
+              [ 'XADD', '5000-7', 'c', 'x' ],
+              [ 'XADD', '5000-0', 'c', 'junk', 'of', 'somebody' ],
+              [ 'XADD', '5000-0', '', '250:0123456789abcdef' ],
+              [ 'XADD', '5000-0', 'c', 'x' x 100_000 ])
+{
+    my ($verb, @rest) = @$junk;
+    my $what = substr "$verb @rest", 0, 40;
+    $redis->cli('DEL', 'gh:{log}');
+    $redis->cli($verb, 'gh:{log}', @rest);
+    is($gate[0]->ask('put', name => 'logged', value => $what, log => 1)->{rc},
+       'ok', "H3: $what in the log: writes go on");
+    wait_for(sub { ($gate[1]->ask('get', name => 'logged')->{value} // '')
+                   eq $what }, 10, 'it to be read at the other');
+    wait_for(sub { my $s = $gate[1]->state;
+                   $s->{available}
+                   && $s->{sequence} == $gate[0]->state->{sequence} }, 10,
+             "$what: both to have heard of it");
+    pass('... and is heard of at the other');
+}
+
 $redis->cli('SCRIPT', 'FLUSH');
 is($t->ask('put', name => 'flushed', value => 1, log => 1)->{rc}, 'ok',
    'scripts that were flushed are loaded again');

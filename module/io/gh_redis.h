@@ -177,6 +177,10 @@ gh_redis_verdict_t gh_redis_write_judge(const redisReply *reply, gh_write_t *w,
 /* What a write's script itself answers. */
 gh_redis_verdict_t gh_redis_script_judge(const redisReply *reply,
                                          gh_write_t *w);
+/*
+ * A line that is none of ours, or of a kind that came after us, ends what is
+ * in *changes: who sees that lines are missing reads everything again.
+ */
 gh_redis_verdict_t gh_redis_changes_judge(const redisReply *reply,
                                           gh_redis_changes_t *changes);
 /*

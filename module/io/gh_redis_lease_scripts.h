@@ -130,7 +130,11 @@
     "if all.err or #all > 4096 then redis.call('DEL', k) all, lost = {}, "    \
     "true end\n"                                                              \
     "for i = 1, #all, 2 do h[all[i]] = all[i + 1] end\n"                      \
-    "local since, epoch = num(h.since or ''), num(h.epoch or '')\n"           \
+    "local function sane(s)\n"                                                \
+    "  s = s and #s <= 16 and string.match(s, '^%d+$')\n"                     \
+    "  return s and num(s)\n"                                                 \
+    "end\n"                                                                   \
+    "local since, epoch = sane(h.since), sane(h.epoch)\n"                     \
     "if h.run and not (since and epoch) then lost = true end\n"               \
     "local set = h.run ~= ARGV[2] or lost\n"                                  \
     "if set then\n"                                                           \

@@ -261,13 +261,19 @@ gh_redis_changes_judge(const redisReply *reply, gh_redis_changes_t *changes)
         return GH_REDIS_DOUBT;
     }
 
-    changes->n = reply->elements - 1;
-
-    for (size_t i = 0; i < changes->n; i++) {
-        if (!line_parse(gh_redis_text_of(reply->element[i + 1]),
-                        &changes->lines[i])) {
+    for (size_t i = 1; i < reply->elements; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
             return GH_REDIS_DOUBT;
         }
+    }
+
+    changes->n = 0;
+
+    while (changes->n < reply->elements - 1
+           && line_parse(gh_redis_text_of(reply->element[changes->n + 1]),
+                         &changes->lines[changes->n]))
+    {
+        changes->n++;
     }
 
     return GH_REDIS_DONE;

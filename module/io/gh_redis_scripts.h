@@ -15,7 +15,8 @@
     "local v = '0'\n"                                                         \
     "local t = redis.call('TYPE', k).ok\n"                                    \
     "if t == 'hash' then v = redis.call('HGET', k, 'v') "                     \
-    "if v and not string.match(v, '^[1-9]%d*$') then v = false end\n"         \
+    "if v and (#v > 16 or not string.match(v, '^[1-9]%d*$')) then "           \
+    "v = false end\n"                                                         \
     "elseif t ~= 'none' then v = false end\n"
 
 /* put(data, ttl): its new version */
@@ -93,37 +94,48 @@
         "end\n"                                                               \
         "return {'ok', v, f('%.0f', n), f('%.0f', left - n)}\n"
 
-/* ARGV[1]: the first line that is wanted; at most ARGV[2] of them */
+/* ARGV[1]: the first line that is wanted; at most ARGV[2] of them. What is no
+ * log of ours is removed: who follows it sees that it begins anew, and reads
+ * everything again. */
 #define GH_REDIS_LUA_LINES                                                    \
-    "local function lines(last)\n"                                            \
-    "  local out = {string.format('%.0f', last)}\n"                           \
-    "  local all = redis.call('XRANGE', KEYS[1], ARGV[1] .. '-0', '+', "      \
-    "'COUNT', ARGV[2])\n"                                                     \
+    "local k = KEYS[1]\n"                                                     \
+    "local function newest()\n"                                               \
+    "  local t = redis.call('TYPE', k).ok\n"                                  \
+    "  if t == 'none' then return end\n"                                      \
+    "  if t == 'stream' then\n"                                               \
+    "    local e = redis.call('XREVRANGE', k, '+', '-', 'COUNT', 1)[1]\n"     \
+    "    local n = e and string.match(e[1], '^(%d+)-0$')\n"                   \
+    "    if n and #n < 16 then return tonumber(n) end\n"                      \
+    "  end\n"                                                                 \
+    "  redis.call('DEL', k)\n"                                                \
+    "end\n"                                                                   \
+    "local last = newest()\n"                                                 \
+    "local function lines()\n"                                                \
+    "  local out, all = {string.format('%.0f', last or 0)}, {}\n"             \
+    "  if last then all = redis.call('XRANGE', k, ARGV[1] .. '-0', '+', "     \
+    "'COUNT', ARGV[2]) end\n"                                                 \
     "  for i = 1, #all do\n"                                                  \
-    "    out[#out + 1] = string.match(all[i][1], '^%d+') .. ':' .. "          \
-    "all[i][2][2]\n"                                                          \
+    "    out[i + 1] = string.match(all[i][1], '^%d+') .. ':' .. "             \
+    "string.sub(all[i][2][2], 1, 32)\n"                                       \
     "  end\n"                                                                 \
     "  return out\n"                                                          \
-    "end\n"                                                                   \
-    "local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]\n" \
-    "local last = 0\n"                                                        \
-    "if top then last = tonumber(string.match(top[1], '^%d+')) end\n"
+    "end\n"
 
-#define GH_REDIS_LUA_SCRIPT_CHANGES GH_REDIS_LUA_LINES "return lines(last)\n"
+#define GH_REDIS_LUA_SCRIPT_CHANGES GH_REDIS_LUA_LINES "return lines()\n"
 
 /* ARGV[3]: kind:hash, ARGV[4]: channel, ARGV[5]: how many are kept */
 #define GH_REDIS_LUA_SCRIPT_LOG                                               \
     GH_REDIS_LUA_LINES                                                        \
-    "if not top then\n"                                                       \
+    "if not last then\n"                                                      \
     "  local now = redis.call('TIME')\n"                                      \
     "  last = now[1] * 1000 + math.floor(now[2] / 1000)\n"                    \
     "end\n"                                                                   \
     "last = last + 1\n"                                                       \
     "local n = string.format('%.0f', last)\n"                                 \
-    "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], n .. '-0', 'c', "    \
+    "redis.call('XADD', k, 'MAXLEN', '~', ARGV[5], n .. '-0', 'c', "          \
     "ARGV[3])\n"                                                              \
     "redis.call('PUBLISH', ARGV[4], n .. ':' .. ARGV[3])\n"                   \
-    "return lines(last)\n"
+    "return lines()\n"
 
 
 #endif

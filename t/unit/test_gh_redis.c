@@ -66,6 +66,40 @@ a_write_is_what_its_script_says(void **state)
 
 
 static void
+a_line_that_cannot_be_read_ends_what_is_known(void **state)
+{
+    static const char good[] = "$20\r\n5:0:0123456789abcdef\r\n";
+    static const char *const bad[] = {
+        "$4\r\njunk\r\n",
+        "$0\r\n\r\n",
+        "$22\r\n6:250:0123456789abcdef\r\n",
+        "$18\r\n6:0:0123456789abcd\r\n",
+        "$20\r\n-:0:0123456789abcdef\r\n",
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char bytes[200];
+        gh_redis_changes_t changes;
+        redisReply *reply;
+
+        (void) snprintf(bytes, sizeof(bytes), "*4\r\n$1\r\n7\r\n%s%s%s", good,
+                        bad[i], good);
+        reply = gh_test_reply(bytes);
+
+        assert_int_equal(gh_redis_changes_judge(reply, &changes),
+                         GH_REDIS_DONE);
+        assert_int_equal(changes.last, 7);
+        assert_int_equal(changes.n, 1);
+        assert_int_equal(changes.lines[0].sequence, 5);
+
+        freeReplyObject(reply);
+    }
+}
+
+
+static void
 a_reply_of_another_shape_is_a_doubt(void **state)
 {
     static const char *const replies[] = {
@@ -227,6 +261,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_quotas_name_can_be_told_from_its_key),
         cmocka_unit_test(a_write_is_what_its_script_says),
+        cmocka_unit_test(a_line_that_cannot_be_read_ends_what_is_known),
         cmocka_unit_test(a_reply_of_another_shape_is_a_doubt),
         cmocka_unit_test(more_is_never_granted_than_was_asked),
         cmocka_unit_test(no_error_counts_as_done),
