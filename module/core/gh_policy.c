@@ -4,6 +4,7 @@
  */
 
 #include "gh_policy_entry.h"
+#include "gh_policy_parts.h"
 #include "gh_policy_set.h"
 
 
@@ -77,6 +78,30 @@ gh_policy_set_file(gh_policy_set_t *set, gh_str_t path, gh_str_t text,
     gh_policy_file_errors(file, errors);
 
     return file->broken ? GH_INVALID : GH_OK;
+}
+
+
+gh_rc_t
+gh_policy_set_take(gh_policy_set_t *set, const gh_policy_kept_t *kept,
+                   uint64_t stamp)
+{
+    gh_policy_source_t *file = file_create(set, kept->path);
+
+    if (file == NULL) {
+        return GH_NOMEM;
+    }
+
+    file->stamp = stamp;
+    file->part = kept->part;
+    file->borrowed = true;
+
+    gh_rc_t rc = put_file(set, file);
+
+    if (rc != GH_OK) {
+        file_destroy(set, file);
+    }
+
+    return rc;
 }
 
 
@@ -272,7 +297,10 @@ file_create(gh_policy_set_t *set, gh_str_t path)
 static void
 file_destroy(gh_policy_set_t *set, gh_policy_source_t *file)
 {
-    gh_policy_part_clear(&file->part, set->a);
+    if (!file->borrowed) {
+        gh_policy_part_clear(&file->part, set->a);
+    }
+
     set->a->free(set->a->ctx, file->errors);
     set->a->free(set->a->ctx, file);
 }

@@ -32,7 +32,6 @@ typedef struct {
 typedef struct {
     gh_image_plan_t image; /* services: a span of GH_POLICY_ALLOWED */
     gh_policy_place_t place;
-    bool broken; /* complained about: only its name counts */
 } gh_policy_plan_t;
 
 typedef struct {
@@ -101,6 +100,10 @@ void gh_policy_part_init(gh_policy_part_t *part);
 void gh_policy_part_clear(gh_policy_part_t *part, const gh_alloc_t *a);
 /* Gives back the room that the lists did not need. */
 gh_rc_t gh_policy_part_trim(gh_policy_part_t *part, const gh_alloc_t *a);
+
+/* Whether all that its records refer to is in the part: for one whose bytes
+ * were read back. */
+bool gh_policy_part_check(const gh_policy_part_t *part);
 
 /*
  * Appends n items, zeros if items is NULL. The first of them, or NULL when

@@ -14,6 +14,7 @@ typedef struct {
     gh_str_t path; /* in the same block */
     uint64_t stamp;
     bool broken;
+    bool borrowed; /* what its part's lists hold */
     gh_policy_part_t part;
     gh_policy_error_t *errors; /* owned, of a broken file */
     size_t n_errors, more;
