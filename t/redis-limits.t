@@ -6,12 +6,12 @@
 use lib 't/lib';
 use Gatehouse::Test timeout => 400;
 use Gatehouse::Test::Farm;
+use Gatehouse::Test::Limits;
 use Gatehouse::Test::Redis;
 use Gatehouse::Test::Windows qw(excess ideal);
 use Time::HiRes qw(sleep time);
 
-my $SLOW  = Gatehouse::Test::slow();
-my $slack = 0.01;    # of a token: times are cut to microseconds
+my $SLOW = Gatehouse::Test::slow();
 
 # The judge itself: one too many is found, wherever it is
 {
@@ -67,53 +67,6 @@ sub two {
         gates => 2, workers => 2, redis => $redis, plans => \%PLAN,
         who => \%who, locations => $NAMED, timeout => '1s', %arg);
 }
-
-sub times_of {
-    my ($farm, $who, $n, $since, $until) = @_;
-    return [ grep { (!$since || $_ > $since) && (!$until || $_ < $until) }
-             map { $_->{at}[ $n // 0 ] } grep { $_->{who} eq $who }
-             $farm->sink->admitted ];
-}
-
-sub holds {
-    my ($farm, $who, $rate, $burst, $what, %arg) = @_;
-    my ($over, $words) = excess(times_of($farm, $who,
-                                         @arg{qw(n since until)}),
-                                $rate, $burst);
-    cmp_ok($over, '<=', $slack, "$what: $words");
-    return;
-}
-
-sub statuses {
-    my ($farm, $who, $n, $target) = @_;
-    my %seen;
-    $seen{ $farm->ask($_ % 2, $who, $target)->status }++ for 1 .. $n;
-    return \%seen;
-}
-
-sub only_fair {
-    my ($what, %seen) = @_;
-    is(join(' ', grep { !/^(?:204|429)$/ } sort keys %seen), '',
-       "$what: served or refused, nothing else");
-    return;
-}
-
-# Who has come back to Redis reads all that it knew anew, keys too: 503 until
-# then, never an error.
-sub no_error {
-    my ($what, %seen) = @_;
-    is(join(' ', grep { !/^(?:204|429|503)$/ } sort keys %seen), '',
-       "$what: no error");
-    return;
-}
-
-sub now_us {
-    return Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) * 1e6;
-}
-
-# Leases that nobody renews are over.
-sub leases_over { sleep 1.3; return }
-
 
 # ---- one limit over both -------------------------------------------------------
 
@@ -196,15 +149,15 @@ is($served, 6, 'G9: who waits as long as told is served, at either');
 # All but what goes on when nobody asks
 sub calls { return $redis->calls(qw(evalsha eval fcall)) }
 
-my ($calls, $from) = (calls(), time);
+my ($calls, $began) = (calls(), time);
 sleep 1.5;
-my $idle = (calls() - $calls) / (time - $from);
+my $idle = (calls() - $calls) / (time - $began);
 note(sprintf 'idle: %.1f a second', $idle);
 
 # The first request of somebody is one
-($calls, $from) = (calls(), time);
+($calls, $began) = (calls(), time);
 statuses($farm, "crowd$_", 1) for 1 .. 60;
-my $took  = time - $from;
+my $took  = time - $began;
 my $trips = calls() - $calls - $idle * $took;
 cmp_ok($trips, '>=', 50, 'first requests are asked for in Redis');
 cmp_ok($trips, '<=', 60 + 6 + 2 * $idle,
@@ -213,10 +166,10 @@ cmp_ok($trips, '<=', 60 + 6 + 2 * $idle,
 # At load: at most one in fifty with a burst of 200 at two nodes, and what
 # a life of one second adds: each node asks once or twice a second for each
 # consumer anyway.
-($calls, $from) = (calls(), time);
+($calls, $began) = (calls(), time);
 $load = $farm->load(who => ['wide3'], clients => 16, seconds => 3,
                     rate => 450 / $SLOW)->wait;
-$took  = time - $from;
+$took  = time - $began;
 $trips = calls() - $calls - $idle * $took;
 my $most = $load->requests / 50 + 2 * 2 * $took + 10;
 note(sprintf 'a burst of 200: %.0f for %d requests in %.1f s, 1 in %.0f',
@@ -267,11 +220,11 @@ cmp_ok($metric, '>', 0, 'as metrics do');
 is($before_degraded, 0, 'which they did not before');
 
 # and then a share each: half of it
-my @alone = grep { $_ > $halted + 1.2e6 && $_ < $going }
-            @{ times_of($farm, 'share1') };
-my ($over, $words) = excess(\@alone, 40, 40);
-cmp_ok($over, '<=', 40 + $slack, "twice a half is not exceeded: $words");
-cmp_ok(scalar @alone, '>=', 0.6 * 40 * ($going - $halted - 1.2e6) / 1e6,
+my ($from, $until) = ($halted + 1.2e6, $going);
+my @alone = @{ times_of($farm, 'share1', 0, $from, $until) };
+holds($farm, 'share1', 40, 80, 'twice a half is not exceeded',
+      since => $from, until => $until);
+cmp_ok(scalar @alone, '>=', 0.6 * 40 * ($until - $from) / 1e6,
        'and is given: ' . @alone);
 holds($farm, 'share1', 80, 80, 'over all, the limit and a share for each');
 holds($farm, 'exact3', 200, 40, 'also of others');
@@ -327,102 +280,10 @@ available($farm);
 is($kept{204} // 0, 0, 'gateways that begin anew give nothing back');
 
 
-# ---- what is stored is not believed ------------------------------------------------
-
-my $clean = Gatehouse::Test::Redis->new;
-my $other = two($clean);
-my %junk = (
-    list     => sub { $clean->cli('DEL', $_[0]);
-                      $clean->cli('RPUSH', $_[0], 'a', 'b') },
-    text     => sub { $clean->cli('SET', $_[0], "junk \xff\n|{") },
-    empty    => sub { $clean->cli('SET', $_[0], '') },
-    long     => sub { $clean->cli('EVAL', "redis.call('SET', KEYS[1], "
-                                  . "string.rep('9', 1000000))", 1, $_[0]) },
-    numbers  => sub { numbers($_[0], 1e300) },
-    negative => sub { numbers($_[0], -1e15) },
-    nan      => sub { numbers($_[0], 'nan') },
-    ahead    => sub { numbers($_[0], 99999999999999999999) },
-    zero     => sub { numbers($_[0], 0) },
-);
-
-# Each number of what is there becomes that one.
-sub numbers {
-    my ($key, $number) = @_;
-    $number = sprintf '%.0f', $number if $number =~ /^[-\d.e+]+$/;
-    if ($clean->cli('TYPE', $key) eq 'hash') {
-        for my $field (split /\n/, $clean->cli('HKEYS', $key)) {
-            $clean->cli('HSET', $key, $field, $number);
-        }
-        return;
-    }
-    my $was = $clean->cli('GET', $key);
-    $was =~ s/(?<![\w.])\d[\d.]*(?![\w.])/$number/g;
-    $clean->cli('SET', $key, $was);
-    return;
-}
-
-sub keys_of { return map { $_ => 1 } split /\n/, $clean->cli('--scan') }
-
-# Given a counter for each kind of junk
-my (%victim, %key_of);
-for my $kind (sort keys %junk) {
-    my $n    = keys %victim;
-    my %were = keys_of();
-    $victim{$kind} = $n < 6 ? 'slow' . ($n + 1) : 'cold' . ($n - 5);
-    statuses($other, $victim{$kind}, 4);
-    my %now = keys_of();
-    $key_of{$kind} = [ grep { !$were{$_} } sort keys %now ];
-    cmp_ok(scalar @{ $key_of{$kind} }, '>=', 1,
-           "given the counter of $victim{$kind}");
-}
-
-# When it is there instead, and both must ask again
-leases_over();
-for my $kind (sort keys %junk) {
-    $junk{$kind}->($_) for @{ $key_of{$kind} };
-}
-my $planted = now_us();
-for my $kind (sort keys %junk) {
-    my %seen = %{ statuses($other, $victim{$kind}, 8) };
-    only_fair("$kind in it", %seen);
-    is($seen{204} // 0, 0, "H3: $kind in a counter: empty, never full")
-        if $victim{$kind} =~ /slow/;
-}
-$other->load(who => [ values %victim ], clients => 18, seconds => 1,
-             rate => 900 / $SLOW)->wait;
-for my $kind (sort keys %junk) {
-    holds($other, $victim{$kind},
-          $victim{$kind} =~ /slow/ ? (1 / 3600, 12) : (10, 20),
-          "H3: $kind in it: the limit holds", since => $planted);
-}
-
-# Under every key that limits have, the counters and who shares them, while
-# they are in use
-my @every = qw(list text numbers negative);
-my @from;
-my $all = $other->load(who => [qw(exact5 share5 wide5)], clients => 16,
-                       seconds => 1.2 * @every, rate => 900 / $SLOW);
-for my $kind (@every) {
-    push @from, now_us();
-    $junk{$kind}->($_) for grep { !/root|replay/ } sort keys %{ { keys_of() } };
-    my $rest = 1.2 - (now_us() - $from[-1]) / 1e6;
-    sleep $rest if $rest > 0;
-}
-no_error('junk under every key', $all->status);
-is($all->failed, 0, 'everybody is answered');
-for my $i (0 .. $#every) {
-    holds($other, 'exact5', 200, 40, "H3: $every[$i] under every key: no more "
-          . 'than the limit and a share for each', since => $from[$i],
-          until => $from[$i + 1]);
-}
-wait_for(sub { $other->ask(0, 'exact6')->status == 204 }, 30, 'an answer');
-pass('it heals');
-
-
 # ---- the clock of Redis is stepped ---------------------------------------------------
 
-my $clock = $clean->dir . '/clock';
-my $library = $clean->dir . '/clock.so';
+my $clock = $farm->gate(0)->dir . '/clock';
+my $library = $farm->gate(0)->dir . '/clock.so';
 my $source  = Gatehouse::Test::root() . '/t/lib/clock.c';
 system('cc', '-shared', '-fPIC', '-O1', '-o', $library, $source, '-ldl') == 0
     or die "cannot build $source\n";
