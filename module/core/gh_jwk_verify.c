@@ -24,6 +24,7 @@ static gh_rc_t verify_eddsa(EVP_PKEY *pkey, gh_str_t input,
 static gh_rc_t verify_hmac(const gh_jwk_t *key, const EVP_MD *md,
                            gh_str_t input, gh_str_t signature);
 static gh_rc_t verdict(int verified, gh_family_t family);
+static bool is_bare_no(int verified, unsigned long first);
 static const unsigned char *bytes(gh_str_t s);
 
 
@@ -200,13 +201,32 @@ verdict(int verified, gh_family_t family)
         return GH_OK;
     }
 
-    if (ERR_peek_error() == 0) {
+    if (is_bare_no(verified, ERR_peek_error())) {
+        ERR_clear_error();
         return family == GH_FAMILY_RSA || family == GH_FAMILY_PSS ? GH_NOMEM
                                                                   : GH_DENIED;
     }
 
     return gh_openssl_failure(ERR_LIB_RSA) == GH_INVALID ? GH_DENIED
                                                          : GH_NOMEM;
+}
+
+
+/* From OpenSSL 3.5 on there is a word for it; who could not look has -1. */
+static bool
+is_bare_no(int verified, unsigned long first)
+{
+#ifdef EVP_R_PROVIDER_SIGNATURE_FAILURE
+    if (verified == 0 && ERR_GET_LIB(first) == ERR_LIB_EVP
+        && ERR_GET_REASON(first) == EVP_R_PROVIDER_SIGNATURE_FAILURE)
+    {
+        return true;
+    }
+#else
+    (void) verified;
+#endif
+
+    return first == 0;
 }
 
 
