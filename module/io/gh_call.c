@@ -46,6 +46,7 @@ static CURLcode set_limits(gh_caller_t *c);
 static CURLcode set_tls(gh_caller_t *c);
 static CURLcode set_content(gh_caller_t *c);
 static void conclude(gh_caller_t *c, CURLcode code);
+static bool is_too_large(CURLcode code);
 static void say(gh_answer_t *answer, const char *text);
 static curl_socket_t open_socket(void *data, curlsocktype purpose,
                                  struct curl_sockaddr *address);
@@ -339,7 +340,7 @@ conclude(gh_caller_t *c, CURLcode code)
         return;
     }
 
-    if (c->too_long) {
+    if (c->too_long || is_too_large(code)) {
         answer->rc = GH_TOO_LONG;
         say(answer, "the answer is too long");
         return;
@@ -354,6 +355,20 @@ conclude(gh_caller_t *c, CURLcode code)
         say(answer,
             (c->error[0] != '\0') ? c->error : curl_easy_strerror(code));
     }
+}
+
+
+/* Later ones have bounds of their own, as on the number of header lines. */
+
+static bool
+is_too_large(CURLcode code)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+    return code == CURLE_TOO_LARGE;
+#else
+    (void) code;
+    return false;
+#endif
 }
 
 
