@@ -9,7 +9,12 @@
 #include "ngx_http_gatehouse_tokens.h"
 
 
+static ngx_http_gatehouse_request_t *ngx_http_gatehouse_request_anew(
+    ngx_http_request_t *r) __attribute__((noinline));
 static void ngx_http_gatehouse_request_cleanup(void *data);
+#if (NGX_DEBUG)
+static void ngx_http_gatehouse_request_left(ngx_http_gatehouse_request_t *gr);
+#endif
 
 
 ngx_http_gatehouse_request_t *
@@ -36,6 +41,19 @@ ngx_http_gatehouse_request_find(ngx_http_request_t *r)
 
 ngx_http_gatehouse_request_t *
 ngx_http_gatehouse_request(ngx_http_request_t *r)
+{
+    ngx_http_gatehouse_request_t *gr;
+
+    gr = ngx_http_get_module_ctx(r->main, ngx_http_gatehouse_module);
+
+    return (gr != NULL) ? gr : ngx_http_gatehouse_request_anew(r);
+}
+
+
+/* Found again after a redirect, or made. */
+
+static ngx_http_gatehouse_request_t *
+ngx_http_gatehouse_request_anew(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t *cln;
     ngx_http_gatehouse_request_t *gr;
@@ -80,6 +98,12 @@ ngx_http_gatehouse_request_cleanup(void *data)
 {
     ngx_http_gatehouse_request_t *gr = data;
 
+#if (NGX_DEBUG)
+    if (gr->waiting) {
+        ngx_http_gatehouse_request_left(gr);
+    }
+#endif
+
     ngx_http_gatehouse_stream_end(gr);
     ngx_gatehouse_waiter_cancel(&gr->record_waiter);
     ngx_gatehouse_waiter_cancel(&gr->keys_waiter);
@@ -107,6 +131,31 @@ ngx_http_gatehouse_request_cleanup(void *data)
         ngx_gatehouse_image_release(gr->gmcf->policies, gr->image);
     }
 }
+
+
+#if (NGX_DEBUG)
+
+/* An await ends without its request. At debug_core, where little else is
+ * said: who counts them does so by the thousand. */
+
+static void
+ngx_http_gatehouse_request_left(ngx_http_gatehouse_request_t *gr)
+{
+    const char *what;
+    ngx_http_request_t *r = gr->request;
+
+    what = gr->record_waiter.linked    ? "a record"
+           : gr->keys_waiter.linked    ? "a provider's keys or metadata"
+           : gr->session_waiter.linked ? "a refresh"
+           : gr->limit_waiter.linked   ? "a limit"
+                                       : "what it asked for";
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, r->connection->log, 0,
+                   "gatehouse: \"%V\" is left while it waits for %s", &r->uri,
+                   what);
+}
+
+#endif
 
 
 ngx_int_t

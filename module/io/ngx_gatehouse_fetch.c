@@ -473,6 +473,11 @@ fetch_deliver(fetch_job_t *job)
 void
 ngx_gatehouse_fetch_abandon(ngx_gatehouse_fetch_t *f)
 {
+    if (f->handler != NULL && ((fetch_job_t *) f)->running) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, ngx_cycle->log, 0,
+                       "gatehouse: nobody waits any more for %s", f->url);
+    }
+
     f->abandoned = 1;
     ngx_gatehouse_fetch_destroy(f);
 }

@@ -39,6 +39,9 @@ static void store_count(ngx_gatehouse_store_t *store,
 static void store_guard(ngx_event_t *ev);
 static void store_settle(store_block_t *b);
 static void store_free(store_block_t *b);
+#if (NGX_DEBUG)
+static void store_left(store_block_t *b);
+#endif
 static gh_lmdb_options_t store_options(ngx_gatehouse_store_conf_t *sc,
                                        ngx_gatehouse_store_spec_t *spec);
 
@@ -264,6 +267,13 @@ ngx_gatehouse_store_op_abandon(ngx_gatehouse_store_op_t *op)
     b = (store_block_t *) op;
 
     if (b->pending) {
+
+#if (NGX_DEBUG)
+        if (op->handler != NULL) {
+            store_left(b);
+        }
+#endif
+
         op->abandoned = 1;
         op->data = NULL;
         return;
@@ -271,6 +281,38 @@ ngx_gatehouse_store_op_abandon(ngx_gatehouse_store_op_t *op)
 
     store_free(b);
 }
+
+
+#if (NGX_DEBUG)
+
+/* Of a claim, what it claims, where its name begins with that word. */
+
+static void
+store_left(store_block_t *b)
+{
+    size_t n = 0;
+    gh_str_t name = b->op.name, what = gh_kind_word(b->op.kind);
+
+    static const char *const types[] = { "get", "put", "delete", "claim",
+                                         "take" };
+
+    while (n < name.len
+           && (name.data[n] == '-'
+               || (name.data[n] >= 'a' && name.data[n] <= 'z')))
+    {
+        n++;
+    }
+
+    if (b->op.kind == GH_KIND_CLAIM && n < name.len && name.data[n] == ':') {
+        what = (gh_str_t){ name.data, n };
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, b->store->log, 0,
+                   "gatehouse: nobody waits any more for %s %*s",
+                   types[b->op.type], what.len, what.data);
+}
+
+#endif
 
 
 static void

@@ -105,6 +105,7 @@ typedef struct {
      *   seed=N     what happens is the same again for the same questions
      *   delay=MS   up to so long before, and again after, what is asked is
      *              done; so answers come in another order
+     *   kind=N     only questions about records of that gh_kind_t are delayed
      *   late=MS    the same for lines of the change log, which keep theirs
      *   fail=N     not done, and answered with UNAVAILABLE
      *   lose=N     done, and answered with UNAVAILABLE

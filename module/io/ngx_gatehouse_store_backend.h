@@ -21,7 +21,8 @@ typedef struct {
     size_t size; /* of the map; 0: the default */
 
     uint64_t seed;
-    ngx_uint_t delay, late;                        /* ms */
+    ngx_uint_t delay, late; /* ms */
+    ngx_uint_t kind;        /* the only one that is delayed; 0: all are */
     ngx_uint_t fail, lose, hang, refuse, now, gap; /* percent */
 } ngx_gatehouse_store_spec_t;
 

@@ -29,6 +29,8 @@ static ngx_int_t spec_size(gh_str_t value, size_t *size);
 static const spec_number_t spec_numbers[] = {
     { ngx_string("delay"), offsetof(ngx_gatehouse_store_spec_t, delay),
       60000 },
+    { ngx_string("kind"), offsetof(ngx_gatehouse_store_spec_t, kind),
+      GH_KIND_MAX - 1 },
     { ngx_string("late"), offsetof(ngx_gatehouse_store_spec_t, late), 60000 },
     { ngx_string("fail"), offsetof(ngx_gatehouse_store_spec_t, fail), 100 },
     { ngx_string("lose"), offsetof(ngx_gatehouse_store_spec_t, lose), 100 },

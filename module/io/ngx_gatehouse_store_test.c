@@ -79,6 +79,7 @@ static void test_state(ngx_gatehouse_store_t *store,
 
 static uint64_t test_random(ngx_gatehouse_store_t *store);
 static ngx_msec_t test_delay(ngx_gatehouse_store_t *store, ngx_uint_t max);
+static ngx_msec_t test_question_delay(const test_question_t *question);
 static ngx_uint_t test_chance(ngx_gatehouse_store_t *store,
                               ngx_uint_t percent);
 
@@ -221,7 +222,7 @@ test_submit(ngx_gatehouse_store_t *store, ngx_gatehouse_store_op_t *op)
     question->fate = test_fate(store);
 
     if (question->fate != FATE_HANG) {
-        ngx_add_timer(&question->timer, test_delay(store, store->spec.delay));
+        ngx_add_timer(&question->timer, test_question_delay(question));
     }
 
     return NGX_AGAIN;
@@ -364,9 +365,7 @@ test_answer_later(test_question_t *question)
     question->answered = 1;
 
     if (question->fate != FATE_HANG_LATER) {
-        ngx_add_timer(
-            &question->timer,
-            test_delay(question->store, question->store->spec.delay));
+        ngx_add_timer(&question->timer, test_question_delay(question));
     }
 }
 
@@ -565,6 +564,18 @@ static ngx_msec_t
 test_delay(ngx_gatehouse_store_t *store, ngx_uint_t max)
 {
     return max ? test_random(store) % (max + 1) : 0;
+}
+
+
+static ngx_msec_t
+test_question_delay(const test_question_t *question)
+{
+    ngx_gatehouse_store_t *store = question->store;
+
+    return (store->spec.kind == 0
+            || store->spec.kind == (ngx_uint_t) question->inner->kind)
+               ? test_delay(store, store->spec.delay)
+               : 0;
 }
 
 

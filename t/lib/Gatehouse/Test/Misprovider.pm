@@ -15,6 +15,7 @@ use Gatehouse::Test::Misprovider::Fixture;
 use Gatehouse::Test::Misprovider::Server;
 use Gatehouse::Test::Misprovider::State;
 use Gatehouse::Test::Misprovider::Switches;
+use Gatehouse::Test::Page;
 use Gatehouse::Test::Party;
 use Gatehouse::Test::Ports;
 use Gatehouse::Test::Tls;
@@ -80,9 +81,14 @@ a logout token of the last session (or C<sid>, C<sub> as given), as the
 switches C<logout_...> make it; and sent, as the provider does: the page of the
 answer. C<< token => $text >> sends that one again.
 
-=item sessions
+=item sessions, sids
 
-{ sid sub } of all logins.
+{ sid sub } of all logins; their C<sid>s alone, in no order.
+
+=item grant($url)
+
+the way back from an authorization request, without anybody going there: the
+address of the callback, with a code.
 
 =item secrets
 
@@ -362,9 +368,28 @@ sub sessions {
 }
 
 
+sub sids {
+    my ($self) = @_;
+    return map { m{([^/]+)$} } glob "$self->{dir}/sessions/*";
+}
+
+
+sub grant {
+    my ($self, $url) = @_;
+    my %asked = Gatehouse::Test::Page::decode_form($url =~ s/.*?\?//r);
+    my $code  = Gatehouse::Test::Party::fresh();
+
+    $self->{store}->append('issued', $code);
+    $self->{store}->put('codes', $code, {
+        %asked, at => time, sub => $self->{option}{claims}{sub} });
+    return "$asked{redirect_uri}?" . Gatehouse::Test::Page::encode_form(
+        code => $code, state => $asked{state}, iss => $self->issuer);
+}
+
+
 sub logout_token {
     my ($self, %claims) = @_;
-    my ($last) = reverse $self->sessions;
+    my ($last) = $claims{sid} && $claims{sub} ? {} : reverse $self->sessions;
     my $now  = int time;
     my $jwt  = {
         key => $self->key,
