@@ -247,7 +247,7 @@ static void
 secrets_are_equal_only_if_every_byte_is(void **state)
 {
     (void) state;
-    uint8_t a[32] = { 0 }, b[32] = { 0 };
+    uint8_t a[67] = { 0 }, b[67] = { 0 };
 
     assert_true(gh_equal_secret(a, b, sizeof(a)));
     assert_true(gh_equal_secret(a, b, 0));
