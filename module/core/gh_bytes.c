@@ -19,7 +19,6 @@ static gh_rc_t encode64(gh_str_t bytes, const char *letters, bool pad,
 static void add_letters(gh_buf_t *out, const char *letters,
                         const unsigned char *in, size_t n);
 static int digit16(char c);
-static inline void put_hex_of_8(char *at, const char *bytes);
 
 
 static const char url_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -278,17 +277,18 @@ gh_hex_encode(gh_str_t bytes, gh_buf_t *out)
     }
 
     char *at = out->data + out->len;
-    size_t i = 0;
+    const char *from = bytes.data, *end = bytes.data + bytes.len;
 
-    for (/* void */; i + 8 <= bytes.len; i += 8) {
-        put_hex_of_8(at + 2 * i, bytes.data + i);
+    for (/* void */; end - from >= 8; from += 8) {
+        gh_hex_of_8(from, at);
+        at += 16;
     }
 
-    for (/* void */; i < bytes.len; i++) {
-        unsigned char c = (unsigned char) bytes.data[i];
+    for (/* void */; from < end; from++) {
+        unsigned char c = (unsigned char) *from;
 
-        at[2 * i] = digits[c >> 4];
-        at[2 * i + 1] = digits[c & 15];
+        *at++ = digits[c >> 4];
+        *at++ = digits[c & 15];
     }
 
     out->len += 2 * bytes.len;
@@ -297,10 +297,10 @@ gh_hex_encode(gh_str_t bytes, gh_buf_t *out)
 }
 
 
-/* Eight bytes at once: each as the two values of its digits, and what is ten
- * or more moved on to the letters. */
-static inline void
-put_hex_of_8(char *at, const char *bytes)
+/* Each as the two values of its digits, and what is ten or more moved on to
+ * the letters. */
+void
+gh_hex_of_8(const void *bytes, char text[16])
 {
     bytes8_t eight;
 
@@ -317,5 +317,5 @@ put_hex_of_8(char *at, const char *bytes)
     signs16_t digits = (signs16_t) x;
 
     digits += '0' + ((digits > 9) & ('a' - '0' - 10));
-    memcpy(at, &digits, sizeof(digits));
+    memcpy(text, &digits, sizeof(digits));
 }

@@ -22,6 +22,7 @@ gh_rc_t gh_base64_decode(gh_str_t text, gh_buf_t *out);
 gh_rc_t gh_base64_encode(gh_str_t bytes, gh_buf_t *out);
 gh_rc_t gh_hex_decode(gh_str_t text, gh_buf_t *out);  /* either case */
 gh_rc_t gh_hex_encode(gh_str_t bytes, gh_buf_t *out); /* lower case */
+void gh_hex_of_8(const void *bytes, char text[16]);   /* of eight, the same */
 
 
 #endif

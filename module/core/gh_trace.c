@@ -15,7 +15,8 @@
 #define FLAGS_AT 53
 
 
-static void put_id(const uint8_t *random, size_t n_words, char *text);
+static void put_trace(const uint8_t random[16], char *text);
+static void put_parent(const uint8_t random[8], char *text);
 static bool hex_lower(gh_str_t s);
 static bool all_are(gh_str_t s, char c);
 static bool odd(char digit);
@@ -89,10 +90,10 @@ gh_traceparent_build(gh_str_t from, const uint8_t random[24], gh_buf_t *out)
         memcpy(text + TRACE_AT, from.data + TRACE_AT, TRACE_LEN);
 
     } else {
-        put_id(random, 2, text + TRACE_AT);
+        put_trace(random, text + TRACE_AT);
     }
 
-    put_id(random + 16, 1, text + PARENT_AT);
+    put_parent(random + 16, text + PARENT_AT);
     out->len += GH_TRACEPARENT_LEN;
 
     return GH_OK;
@@ -101,16 +102,27 @@ gh_traceparent_build(gh_str_t from, const uint8_t random[24], gh_buf_t *out)
 
 /* One of zeros would mean "none". */
 static void
-put_id(const uint8_t *random, size_t n_words, char *text)
+put_trace(const uint8_t random[16], char *text)
 {
-    uint64_t words[2] = { 0 };
-    gh_buf_t out = { text, 0, 2 * n_words * sizeof(words[0]) };
-    uint8_t *bytes = (uint8_t *) words;
+    uint64_t words[2];
 
-    memcpy(words, random, out.cap / 2);
-    bytes[out.cap / 2 - 1] |= (words[0] | words[1]) == 0;
+    memcpy(words, random, sizeof(words));
+    ((uint8_t *) words)[15] |= (words[0] | words[1]) == 0;
 
-    (void) gh_hex_encode((gh_str_t){ (char *) bytes, out.cap / 2 }, &out);
+    gh_hex_of_8(&words[0], text);
+    gh_hex_of_8(&words[1], text + 16);
+}
+
+
+static void
+put_parent(const uint8_t random[8], char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, random, sizeof(word));
+    ((uint8_t *) &word)[7] |= word == 0;
+
+    gh_hex_of_8(&word, text);
 }
 
 
