@@ -6,8 +6,10 @@
 
 #include "gh_limit.h"
 
+#include "gh_decimal.h"
+
 #define SF_INTEGER_MAX UINT64_C(999999999999999) /* RFC 9651 section 3.3.1 */
-#define PARAMETER_MAX 18
+#define PARAMETER_MAX 18 /* ";r=" and the most digits */
 
 
 typedef struct {
@@ -27,7 +29,9 @@ static gh_rc_t parse_burst(gh_str_t text, gh_limit_t *out,
 static inline gh_rc_t begin_item(const gh_limit_shown_t *shown, size_t i,
                                  gh_buf_t *out);
 static gh_rc_t add_string(gh_str_t s, gh_buf_t *out);
+static gh_rc_t add_left(const gh_limit_shown_t *shown, gh_buf_t *out);
 static gh_rc_t add_parameter(char key, uint64_t value, gh_buf_t *out);
+static char *put_parameter(char *at, char key, uint64_t value);
 static uint64_t seconds(uint64_t ns);
 
 
@@ -298,20 +302,10 @@ gh_limit_field(const gh_limit_shown_t *shown, size_t n, gh_buf_t *out)
     gh_rc_t rc = GH_OK;
 
     for (size_t i = 0; i < n && rc == GH_OK; i++) {
-        gh_str_t name = { shown[i].text.policy.data, shown[i].text.name_len };
-
         rc = begin_item(&shown[i], i, out);
 
         if (rc == GH_OK) {
-            rc = gh_buf_add(out, name);
-        }
-
-        if (rc == GH_OK) {
-            rc = add_parameter('r', shown[i].state.remaining, out);
-        }
-
-        if (rc == GH_OK) {
-            rc = add_parameter('t', seconds(shown[i].state.reset_ns), out);
+            rc = add_left(&shown[i], out);
         }
     }
 
@@ -359,25 +353,45 @@ add_string(gh_str_t s, gh_buf_t *out)
 }
 
 
-/* ";r=" and the number, at most PARAMETER_MAX bytes. */
 static gh_rc_t
 add_parameter(char key, uint64_t value, gh_buf_t *out)
 {
     char text[PARAMETER_MAX];
-    size_t at = sizeof(text);
+    char *end = put_parameter(text, key, value);
 
-    value = value < SF_INTEGER_MAX ? value : SF_INTEGER_MAX;
+    return gh_buf_add(out, (gh_str_t){ text, (size_t) (end - text) });
+}
 
-    do {
-        text[--at] = (char) ('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
 
-    text[--at] = '=';
-    text[--at] = key;
-    text[--at] = ';';
+/* The name, what remains, and when all of it does again. */
+static gh_rc_t
+add_left(const gh_limit_shown_t *shown, gh_buf_t *out)
+{
+    gh_str_t name = { shown->text.policy.data, shown->text.name_len };
+    char *at = out->data + out->len;
 
-    return gh_buf_add(out, (gh_str_t){ text + at, sizeof(text) - at });
+    if (out->cap - out->len < name.len + 2 * PARAMETER_MAX) {
+        return GH_TOO_LONG;
+    }
+
+    memcpy(at, name.data, name.len);
+    at = put_parameter(at + name.len, 'r', shown->state.remaining);
+    at = put_parameter(at, 't', seconds(shown->state.reset_ns));
+    out->len = (size_t) (at - out->data);
+
+    return GH_OK;
+}
+
+
+static char *
+put_parameter(char *at, char key, uint64_t value)
+{
+    at[0] = ';';
+    at[1] = key;
+    at[2] = '=';
+
+    return gh_decimal_put(at + 3,
+                          value < SF_INTEGER_MAX ? value : SF_INTEGER_MAX);
 }
 
 

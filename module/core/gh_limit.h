@@ -173,8 +173,8 @@ typedef struct {
 
 /*
  * RateLimit-Policy: "second";q=200;w=2 and RateLimit: "second";r=1;t=1.
- * Appends, all or nothing. GH_INVALID: one is not shown; GH_TOO_LONG: no
- * room.
+ * Appends, all or nothing. GH_INVALID: one is not shown; GH_TOO_LONG: there
+ * may not be room enough.
  */
 gh_rc_t gh_limit_policy_field(const gh_limit_shown_t *shown, size_t n,
                               gh_buf_t *out);

@@ -5,13 +5,13 @@
 
 #include "gh_logline_put.h"
 
+#include "gh_decimal.h"
 #include "gh_json.h"
 
 
 #define TEXT_PLAIN 1 /* passes without quotes in text */
 #define JSON_PLAIN 2 /* passes as it is in a JSON string, and in quotes */
 
-#define NUMBER_MAX 20 /* digits of 2^64 - 1 */
 #define DAY_S 86400
 #define SECOND_LEN (sizeof(((gh_logline_last_t *) NULL)->second) - 1)
 #define CUT_MARK "..."
@@ -25,27 +25,21 @@ typedef int8_t block_t __attribute__((vector_size(16)));
 
 static inline bool put_name(gh_logline_put_t *w, const gh_logline_name_t *name,
                             size_t more);
-static void put_string_json(gh_logline_put_t *w, gh_str_t value, size_t max);
+static void put_string_json(gh_logline_put_t *w, gh_str_t value, size_t max)
+    __attribute__((noinline));
 static inline bool copy_plain(char *at, gh_str_t s, uint8_t bit)
     __attribute__((always_inline));
 static inline bool copy_blocks(char *at, gh_str_t s, uint8_t bit);
 static inline bool copy_halves(char *at, gh_str_t s, uint8_t bit);
 static inline bool copy_quarters(char *at, gh_str_t s, uint8_t bit);
 static inline bool block_plain(words2_t x, uint8_t bit);
-static void put_text(gh_logline_put_t *w, gh_str_t value, size_t max);
+static void put_text(gh_logline_put_t *w, gh_str_t value, size_t max)
+    __attribute__((noinline));
 static size_t escape_text(char room[4], uint8_t byte);
 static void put_json(gh_logline_put_t *w, gh_str_t value, size_t max);
 static gh_str_t whole_characters(gh_str_t value, size_t len);
-static inline size_t decimal_len(uint64_t n);
 static void write_second(char text[SECOND_LEN + 1], int64_t at_s);
-static inline void put_pair(char *at, uint32_t below_100);
 
-
-static const char pairs[] =
-    "00010203040506070809101112131415161718192021222324"
-    "25262728293031323334353637383940414243444546474849"
-    "50515253545556575859606162636465666768697071727374"
-    "75767778798081828384858687888990919293949596979899";
 
 /* clang-format off */
 /* Bytes above 127 are never plain. */
@@ -345,55 +339,11 @@ void
 gh_logline_put_number(gh_logline_put_t *w, const gh_logline_name_t *name,
                       uint64_t value)
 {
-    if (value == 0 || !put_name(w, name, NUMBER_MAX)) {
+    if (value == 0 || !put_name(w, name, GH_DECIMAL_MAX)) {
         return;
     }
 
-    char *at = w->at + decimal_len(value);
-
-    w->at = at;
-
-    for (/* void */; value >= 10; value /= 100) {
-        at -= 2;
-        put_pair(at, (uint32_t) (value % 100));
-    }
-
-    if (value > 0) {
-        *--at = (char) ('0' + value);
-    }
-}
-
-
-/* Digits of n > 0: 1233/4096 is the logarithm of 2, and one power of ten
- * tells whether it was too much. */
-static inline size_t
-decimal_len(uint64_t n)
-{
-    static const uint64_t powers[] = {
-        UINT64_C(1),
-        UINT64_C(10),
-        UINT64_C(100),
-        UINT64_C(1000),
-        UINT64_C(10000),
-        UINT64_C(100000),
-        UINT64_C(1000000),
-        UINT64_C(10000000),
-        UINT64_C(100000000),
-        UINT64_C(1000000000),
-        UINT64_C(10000000000),
-        UINT64_C(100000000000),
-        UINT64_C(1000000000000),
-        UINT64_C(10000000000000),
-        UINT64_C(100000000000000),
-        UINT64_C(1000000000000000),
-        UINT64_C(10000000000000000),
-        UINT64_C(100000000000000000),
-        UINT64_C(1000000000000000000),
-        UINT64_C(10000000000000000000),
-    };
-    size_t guess = (size_t) (64 - __builtin_clzll(n)) * 1233 >> 12;
-
-    return guess + (n >= powers[guess]);
+    w->at = gh_decimal_put(w->at, value);
 }
 
 
@@ -415,7 +365,7 @@ gh_logline_put_time(gh_logline_put_t *w, int64_t at_ms,
     }
 
     memcpy(w->at, last->second, SECOND_LEN);
-    put_pair(w->at + SECOND_LEN, ms / 10);
+    gh_decimal_pair(w->at + SECOND_LEN, ms / 10);
     w->at[SECOND_LEN + 2] = (char) ('0' + ms % 10);
     w->at[SECOND_LEN + 3] = 'Z';
     w->at += SECOND_LEN + 4;
@@ -436,18 +386,11 @@ write_second(char text[SECOND_LEN + 1], int64_t at_s)
 
     year += era * 400 + (month >= 10);
     memcpy(text, "0000-00-00T00:00:00.", SECOND_LEN + 1);
-    put_pair(text, year / 100);
-    put_pair(text + 2, year % 100);
-    put_pair(text + 5, month < 10 ? month + 3 : month - 9);
-    put_pair(text + 8, in_year - (153 * month + 2) / 5 + 1);
-    put_pair(text + 11, s / 3600);
-    put_pair(text + 14, s / 60 % 60);
-    put_pair(text + 17, s % 60);
-}
-
-
-static inline void
-put_pair(char *at, uint32_t below_100)
-{
-    memcpy(at, pairs + below_100 * 2, 2);
+    gh_decimal_pair(text, year / 100);
+    gh_decimal_pair(text + 2, year % 100);
+    gh_decimal_pair(text + 5, month < 10 ? month + 3 : month - 9);
+    gh_decimal_pair(text + 8, in_year - (153 * month + 2) / 5 + 1);
+    gh_decimal_pair(text + 11, s / 3600);
+    gh_decimal_pair(text + 14, s / 60 % 60);
+    gh_decimal_pair(text + 17, s % 60);
 }
