@@ -52,9 +52,8 @@ ngx_int_t
 ngx_http_gatehouse_forward(ngx_http_gatehouse_request_t *gr)
 {
     ngx_str_t value;
-    ngx_http_gatehouse_forward_t f;
+    ngx_http_gatehouse_forward_t f = { 0 };
 
-    ngx_memzero(&f, sizeof(ngx_http_gatehouse_forward_t));
     f.r = gr->request;
     f.gr = gr;
     f.glcf = ngx_http_get_module_loc_conf(f.r, ngx_http_gatehouse_module);

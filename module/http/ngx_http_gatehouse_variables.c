@@ -334,7 +334,7 @@ ngx_http_gatehouse_variable_line(ngx_http_request_t *r,
     u_char *copy;
     gh_rc_t rc;
     gh_buf_t out;
-    gh_logline_t line;
+    gh_logline_t line = { 0 };
     ngx_http_gatehouse_request_t *gr;
 
     gr = ngx_http_gatehouse_request_find(r);
@@ -425,8 +425,6 @@ ngx_http_gatehouse_line(ngx_http_request_t *r,
     const gh_image_t *im;
     ngx_http_upstream_state_t *state;
     ngx_http_gatehouse_loc_conf_t *glcf;
-
-    ngx_memzero(line, sizeof(gh_logline_t));
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_gatehouse_module);
 
