@@ -25,13 +25,13 @@ else
 say =
 endif
 
-.PHONY: all module tool run test unit units t testing nginx-binary fuzz \
-        replays lint check bench benching install clean help FORCE
+.PHONY: all module tool run test test-root unit units t testing nginx-binary \
+        fuzz replays lint check bench benching install clean help FORCE
 
 
 # Goals that need no configuration
 
-ifeq ($(filter-out help clean run test bench lint check,\
+ifeq ($(filter-out help clean run test test-root bench lint check,\
        $(or $(MAKECMDGOALS),all)),)
 NO_CONFIGURE := yes
 endif
@@ -346,6 +346,9 @@ testing: module tool $(NGX_TEST) $(BUILD)/echo-backend $(BUILD)/leash \
 test:
 	@BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' GH_TEST_STORE='$(STORE)' t/run
 
+test-root:
+	@BUILD='$(BUILD)' t/root $(RELEASE) $(WHAT)
+
 t: testing
 	t/run t
 
@@ -386,6 +389,9 @@ help:
 	@echo "make test        all tests; SANITIZE=1 under ASan and UBSan,"
 	@echo "                 TESTS='t/apikey.t t/unit/test_gh_jwt.c' only these,"
 	@echo "                 STORE=test on the store that answers late"
+	@echo "make test-root   the same in a bare root of RELEASE=bookworm or trixie,"
+	@echo "                 made by debootstrap; WHAT=valkey the stories about Redis"
+	@echo "                 with Valkey, WHAT=run a gateway to try"
 	@echo "make unit        unit tests only"
 	@echo "make t           t/*.t only"
 	@echo "make lint        the checks of the sources themselves"
