@@ -27,8 +27,7 @@ static bool path_in(const char *state, const char *name, const char *ending,
                     char out[GH_POLICY_DIR_PATH_MAX]);
 static bool write_all(int fd, gh_str_t bytes);
 static bool sync_directory(const char *state);
-static gh_rc_t map_checked(int fd, gh_image_t *out, const char *path,
-                           char *why);
+static gh_rc_t map_owned(int fd, gh_str_t *out, const char *path, char *why);
 static gh_rc_t note_line(gh_image_note_t *note, gh_str_t line, unsigned *seen);
 static gh_rc_t note_parse(gh_str_t text, gh_image_note_t *out);
 static bool hash_read(gh_str_t hex, uint8_t out[GH_SHA256_LEN]);
@@ -182,13 +181,15 @@ gh_state_lock(const char *state, int *fd, char *why)
 
 
 gh_rc_t
-gh_image_file_map(const char *state, gh_image_t *out, char *why)
+gh_state_map(const char *state, const char *name, gh_str_t *out, char *why)
 {
     int fd;
     char path[GH_POLICY_DIR_PATH_MAX];
     gh_rc_t rc;
 
-    if (!path_in(state, GH_IMAGE_FILE_NAME, "", path)) {
+    *out = (gh_str_t){ NULL, 0 };
+
+    if (!path_in(state, name, "", path)) {
         errno = ENAMETOOLONG;
         return say(why, "open", state);
     }
@@ -200,7 +201,7 @@ gh_image_file_map(const char *state, gh_image_t *out, char *why)
         return rc;
     }
 
-    rc = map_checked(fd, out, path, why);
+    rc = map_owned(fd, out, path, why);
     (void) close(fd);
 
     return rc;
@@ -213,10 +214,9 @@ gh_image_file_map(const char *state, gh_image_t *out, char *why)
  */
 
 static gh_rc_t
-map_checked(int fd, gh_image_t *out, const char *path, char *why)
+map_owned(int fd, gh_str_t *out, const char *path, char *why)
 {
     void *base;
-    size_t size;
     struct stat st;
 
     if (fstat(fd, &st) == -1) {
@@ -232,17 +232,42 @@ map_checked(int fd, gh_image_t *out, const char *path, char *why)
         return GH_INVALID;
     }
 
-    size = (size_t) st.st_size;
-
-    base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    base = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
         return say(why, "map", path);
     }
 
-    if (gh_image_open(base, size, false, out) != GH_OK) {
-        (void) munmap(base, size);
+    *out = (gh_str_t){ base, (size_t) st.st_size };
+
+    return GH_OK;
+}
+
+
+void
+gh_state_unmap(gh_str_t mapped)
+{
+    if (mapped.data != NULL) {
+        (void) munmap((void *) (uintptr_t) mapped.data, mapped.len);
+    }
+}
+
+
+gh_rc_t
+gh_image_file_map(const char *state, gh_image_t *out, char *why)
+{
+    gh_rc_t rc;
+    gh_str_t mapped;
+
+    rc = gh_state_map(state, GH_IMAGE_FILE_NAME, &mapped, why);
+    if (rc != GH_OK) {
+        return rc;
+    }
+
+    if (gh_image_open(mapped.data, mapped.len, false, out) != GH_OK) {
+        gh_state_unmap(mapped);
         (void) snprintf(why, GH_IMAGE_WHY_MAX,
-                        "\"%s\" is damaged or of another version", path);
+                        "\"%s/%s\" is damaged or of another version", state,
+                        GH_IMAGE_FILE_NAME);
         return GH_INVALID;
     }
 
@@ -253,10 +278,8 @@ map_checked(int fd, gh_image_t *out, const char *path, char *why)
 void
 gh_image_file_unmap(gh_image_t *image)
 {
-    if (image->base != NULL) {
-        (void) munmap((void *) (uintptr_t) image->base, image->size);
-        memset(image, 0, sizeof(*image));
-    }
+    gh_state_unmap((gh_str_t){ image->base, image->size });
+    memset(image, 0, sizeof(*image));
 }
 
 

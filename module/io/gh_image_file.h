@@ -14,7 +14,8 @@
 #define GH_IMAGE_FILE_NAME "policies.image"
 #define GH_IMAGE_NOTE_NAME "policies.note"
 #define GH_IMAGE_LOCK_NAME "policies.lock"
-#define GH_IMAGE_WHY_MAX 1200 /* holds a path */
+#define GH_POLICY_PARTS_NAME "policies.parts" /* files as they were read */
+#define GH_IMAGE_WHY_MAX 1200                 /* holds a path */
 
 
 /* What the published image was made from; a text file. */
@@ -45,6 +46,14 @@ gh_rc_t gh_state_replace(const char *state, const char *name, gh_str_t bytes,
  * another one has it.
  */
 gh_rc_t gh_state_lock(const char *state, int *fd, char *why);
+
+/*
+ * Maps a file that gh_state_replace wrote, read-only. GH_ABSENT: there is
+ * none; GH_INVALID: somebody other than this user may have written it.
+ */
+gh_rc_t gh_state_map(const char *state, const char *name, gh_str_t *out,
+                     char *why);
+void gh_state_unmap(gh_str_t mapped); /* data NULL is fine */
 
 /*
  * Maps the published image read-only and checks it (every byte: tens of

@@ -80,9 +80,9 @@ gh_policy_build_destroy(gh_policy_build_t *b)
     }
 
     gh_policy_build_free_image(b, b->made);
+    gh_policy_forget(b);
     gh_policy_set_destroy(b->set);
     gh_policy_listing_clear(&b->listing);
-    gh_policy_listing_clear(&b->loaded);
     gh_secret_files_clear(&b->secrets);
     free(b);
 }
@@ -283,7 +283,10 @@ static gh_rc_t
 load(gh_policy_build_t *b)
 {
     gh_rc_t rc;
-    gh_policy_listing_t before = b->loaded, again = { NULL, 0, 0, 0 };
+    gh_policy_listing_t before, again = { NULL, 0, 0, 0 };
+
+    gh_policy_recall(b);
+    before = b->loaded;
 
     /* a load that fails half-way leaves nothing to rely on */
     memset(&b->loaded, 0, sizeof(b->loaded));
@@ -363,14 +366,15 @@ load_file(gh_policy_build_t *b, const gh_policy_listing_t *before,
         return GH_OK;
     }
 
+    b->unkept = true;
+
     rc = gh_policy_file_read(file, &text, &b->report->errors);
     if (rc != GH_OK) {
         return rc;
     }
 
     gh_sha256(text, file->content);
-    memcpy(&stamp, file->content, sizeof(stamp));
-    stamp |= 1; /* 0 says "not in the set" */
+    stamp = gh_policy_stamp(file->content);
 
     if (gh_policy_set_stamp(b->set, path) != stamp) {
         rc = gh_policy_set_file(b->set, path, text, stamp, NULL);
@@ -382,10 +386,22 @@ load_file(gh_policy_build_t *b, const gh_policy_listing_t *before,
 }
 
 
+uint64_t
+gh_policy_stamp(const uint8_t content[GH_SHA256_LEN])
+{
+    uint64_t stamp;
+
+    memcpy(&stamp, content, sizeof(stamp));
+
+    return stamp | 1; /* 0 says "not in the set" */
+}
+
+
 static gh_rc_t
 compile(gh_policy_build_t *b, uint64_t generation, gh_str_t *image)
 {
     gh_rc_t rc;
+    gh_image_t sound;
     uint8_t sip[16];
     gh_policy_env_t env = b->conf.names;
 
@@ -408,6 +424,15 @@ compile(gh_policy_build_t *b, uint64_t generation, gh_str_t *image)
 
     rc = gh_policy_set_compile(b->set, &env, generation, (int64_t) time(NULL),
                                sip, image, &b->report->errors);
+
+    /* what was kept may be none of ours: then all is read again */
+    if (rc == GH_OK && b->kept.data != NULL
+        && gh_image_open(image->data, image->len, true, &sound) != GH_OK)
+    {
+        gh_policy_build_free_image(b, *image);
+        gh_policy_forget(b);
+        return GH_CONFLICT;
+    }
 
     if (rc == GH_OK && is_stopped(b)) {
         gh_policy_build_free_image(b, *image);

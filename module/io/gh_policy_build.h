@@ -1,8 +1,9 @@
 /*
  * From a directory of policies to the published image. Keeps what it has read
- * between two builds, so that only changed files are parsed again; a note
- * beside the image says what it was made from, so that a start needs no build
- * at all. Synchronous; one thread at a time.
+ * between two builds, and beside the image for the next process, so that only
+ * changed files are parsed again; a note beside the image says what it was
+ * made from, so that a start needs no build at all. Synchronous; one thread
+ * at a time.
  */
 
 #ifndef GH_POLICY_BUILD_H
@@ -77,7 +78,8 @@ bool gh_policy_build_is_current(gh_policy_build_t *b, bool names,
  */
 bool gh_policy_build_look(gh_policy_build_t *b);
 
-/* Reads all files, so that the next build need only read what changes. */
+/* Reads what is not kept, so that the next build need only read what
+ * changes. */
 void gh_policy_build_warm(gh_policy_build_t *b, gh_policy_report_t *report);
 
 /*
@@ -93,6 +95,19 @@ void gh_policy_build_warm(gh_policy_build_t *b, gh_policy_report_t *report);
  */
 gh_rc_t gh_policy_build_publish(gh_policy_build_t *b, uint64_t least,
                                 gh_policy_report_t *report);
+
+/*
+ * Keeps what was read where the next process finds it, unless it is there
+ * already. Not for every change: what is kept of the other files stays good.
+ *
+ * GH_AGAIN        another process builds
+ * GH_INVALID      the last load failed
+ * GH_UNAVAILABLE  the state directory does not take it; GH_NOMEM
+ */
+gh_rc_t gh_policy_build_keep(gh_policy_build_t *b);
+
+/* Between two builds: gives back the memory that only builds need. */
+void gh_policy_build_rest(gh_policy_build_t *b);
 
 /* Notes that the image is good for other files of the same bytes and for
  * other names, so that the next start sees it at a glance. */

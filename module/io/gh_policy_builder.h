@@ -21,6 +21,9 @@ struct gh_policy_build_s {
     gh_policy_errors_t errors;
 
     gh_policy_listing_t loaded;     /* files as they are in the set */
+    gh_str_t kept;                  /* mapped: the set borrows from it */
+    bool recalled;                  /* it was asked for */
+    bool unkept;                    /* the file lacks what is in the set */
     gh_secret_files_t secrets;      /* of the last compile, or of the note */
     uint64_t published;             /* generation of our own last image */
     uint8_t content[GH_SHA256_LEN]; /* of what is published */
@@ -42,6 +45,22 @@ gh_rc_t gh_policy_build_image(gh_policy_build_t *b, uint64_t generation,
 void gh_policy_build_free_image(gh_policy_build_t *b, gh_str_t image);
 /* Of the image that is there; 0: none. */
 uint64_t gh_policy_last_generation(gh_policy_build_t *b);
+
+/*
+ * Takes what is kept of the files listed into the set, at most once; as if
+ * they had been read when it was kept.
+ */
+void gh_policy_recall(gh_policy_build_t *b);
+/* Empties the set. Does not ask again for what is kept. */
+void gh_policy_forget(gh_policy_build_t *b);
+/* Under the lock. GH_INVALID: the set is not one that was loaded whole. */
+gh_rc_t gh_policy_keep_locked(gh_policy_build_t *b);
+/* The set's mark for a file of that content, never 0. */
+uint64_t gh_policy_stamp(const uint8_t content[GH_SHA256_LEN]);
+
+/* Over our version and the directory. */
+void gh_policy_maker_hash(const gh_policy_build_t *b,
+                          uint8_t out[GH_SHA256_LEN]);
 
 /* Over all bytes: those of listing, whose content is set, and of secrets. */
 void gh_policy_content_hash(const gh_policy_build_t *b,

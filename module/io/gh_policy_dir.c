@@ -235,8 +235,7 @@ static void
 walk_file(walk_t *w, const struct stat *st)
 {
     gh_policy_listing_t *out = w->out;
-    gh_policy_file_t *files, *file;
-    size_t cap;
+    gh_file_state_t state;
 
     if (out->n == GH_POLICY_DIR_FILES_MAX) {
         if (w->rc == GH_OK) {
@@ -245,30 +244,45 @@ walk_file(walk_t *w, const struct stat *st)
         return;
     }
 
-    if (out->n == out->cap) {
-        cap = (out->cap == 0) ? 64 : out->cap * 2;
+    state_of(st, &state);
 
-        files = realloc(out->files, cap * sizeof(gh_policy_file_t));
+    if (gh_policy_listing_add(out, path_of(w), &state) != GH_OK) {
+        w->rc = GH_NOMEM;
+    }
+}
+
+
+gh_rc_t
+gh_policy_listing_add(gh_policy_listing_t *listing, gh_str_t path,
+                      const gh_file_state_t *state)
+{
+    gh_policy_file_t *files, *file;
+    size_t cap;
+
+    if (listing->n == listing->cap) {
+        cap = (listing->cap == 0) ? 64 : listing->cap * 2;
+
+        files = realloc(listing->files, cap * sizeof(gh_policy_file_t));
         if (files == NULL) {
-            w->rc = GH_NOMEM;
-            return;
+            return GH_NOMEM;
         }
 
-        out->files = files;
-        out->cap = cap;
+        listing->files = files;
+        listing->cap = cap;
     }
 
-    file = &out->files[out->n];
+    file = &listing->files[listing->n];
 
-    file->path = strndup(w->path, w->len);
+    file->path = strndup(path.data, path.len);
     if (file->path == NULL) {
-        w->rc = GH_NOMEM;
-        return;
+        return GH_NOMEM;
     }
 
-    state_of(st, &file->state);
-    out->bytes += file->state.size;
-    out->n++;
+    file->state = *state;
+    listing->bytes += state->size;
+    listing->n++;
+
+    return GH_OK;
 }
 
 

@@ -48,6 +48,10 @@ typedef struct {
  */
 gh_rc_t gh_policy_listing_read(const char *directory, gh_policy_listing_t *out,
                                gh_policy_errors_t *errors);
+/* One more, which sorts after those that are there; its content is not set.
+ * GH_NOMEM. */
+gh_rc_t gh_policy_listing_add(gh_policy_listing_t *listing, gh_str_t path,
+                              const gh_file_state_t *state);
 void gh_policy_listing_clear(gh_policy_listing_t *listing);
 
 /* Same files in the same state. */

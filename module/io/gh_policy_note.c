@@ -24,7 +24,6 @@ static bool same_bytes(gh_policy_build_t *b, const gh_image_note_t *note);
 static bool read_secrets(gh_secret_files_t *secrets);
 static void states_hash(const gh_policy_build_t *b,
                         uint8_t out[GH_SHA256_LEN]);
-static void hash_begin(const gh_policy_build_t *b, uint8_t out[GH_SHA256_LEN]);
 static void hash_more(uint8_t hash[GH_SHA256_LEN], gh_str_t more);
 static gh_str_t bytes_of(const void *data, size_t len);
 
@@ -196,7 +195,7 @@ gh_policy_build_renew_note(gh_policy_build_t *b)
 static void
 states_hash(const gh_policy_build_t *b, uint8_t out[GH_SHA256_LEN])
 {
-    hash_begin(b, out);
+    gh_policy_maker_hash(b, out);
 
     for (size_t i = 0; i < b->listing.n; i++) {
         const gh_policy_file_t *file = &b->listing.files[i];
@@ -221,7 +220,7 @@ gh_policy_content_hash(const gh_policy_build_t *b,
                        const gh_policy_listing_t *listing,
                        uint8_t out[GH_SHA256_LEN])
 {
-    hash_begin(b, out);
+    gh_policy_maker_hash(b, out);
 
     for (size_t i = 0; i < listing->n; i++) {
         hash_more(out, gh_str(listing->files[i].path));
@@ -239,8 +238,8 @@ gh_policy_content_hash(const gh_policy_build_t *b,
 
 /* Versions of ours count too: the next one may compile otherwise. */
 
-static void
-hash_begin(const gh_policy_build_t *b, uint8_t out[GH_SHA256_LEN])
+void
+gh_policy_maker_hash(const gh_policy_build_t *b, uint8_t out[GH_SHA256_LEN])
 {
     uint64_t magic = GH_IMAGE_MAGIC;
 

@@ -71,6 +71,7 @@ gh_policy_build_place(gh_policy_build_t *b, gh_policy_report_t *report)
 static gh_rc_t
 place_locked(gh_policy_build_t *b)
 {
+    gh_rc_t rc;
     gh_str_t image = b->made;
 
     if (image.data == NULL
@@ -82,7 +83,13 @@ place_locked(gh_policy_build_t *b)
 
     b->made = (gh_str_t){ NULL, 0 };
 
-    return put(b, image);
+    rc = put(b, image);
+
+    if (rc == GH_OK) {
+        (void) gh_policy_keep_locked(b); /* a worker would read it all again */
+    }
+
+    return rc;
 }
 
 

@@ -15,6 +15,7 @@
 #define LOOK_FAST 50  /* when something changed a moment ago */
 #define LOOK_SHARE 20 /* a look takes at most one part in 20 of the time */
 #define RETRY_MS 5000 /* after the state directory refused an image */
+#define KEEP_AFTER 16 /* times what is quiet before what was read is kept */
 #define MS_TO_NS 1000000
 #define MS_PER_S 1000
 
@@ -34,6 +35,7 @@ struct gh_policy_watch_s {
     /* the thread's: times in ms of the monotonic clock */
     bool pending;
     uint64_t changed_at, retry_at;
+    uint64_t keep_at; /* 0: not */
     gh_policy_result_t made;
 };
 
@@ -44,6 +46,8 @@ static void *watch(void *data);
 static void begin(gh_policy_watch_t *w);
 static uint64_t look(gh_policy_watch_t *w);
 static void attempt(gh_policy_watch_t *w);
+static void keep_later(gh_policy_watch_t *w);
+static void keep(gh_policy_watch_t *w);
 static void tell(gh_policy_watch_t *w, gh_rc_t rc);
 static bool pause_for(gh_policy_watch_t *w, uint64_t ms);
 static bool is_stopped(void *ctx);
@@ -200,7 +204,12 @@ watch(void *data)
     while (pause_for(w, pause)) {
         pause = look(w);
 
-        if (!w->pending || now_ms() < w->retry_at) {
+        if (!w->pending) {
+            keep(w);
+            continue;
+        }
+
+        if (now_ms() < w->retry_at) {
             continue;
         }
 
@@ -216,8 +225,9 @@ watch(void *data)
 }
 
 
-/* At a start nothing is waited for: the set was checked a moment ago. It is
- * read once, so that the first change costs no more than those after it. */
+/* At a start nothing is waited for: the set was checked a moment ago. What is
+ * not kept is read, so that the first change costs no more than those after
+ * it. */
 
 static void
 begin(gh_policy_watch_t *w)
@@ -226,7 +236,8 @@ begin(gh_policy_watch_t *w)
         gh_policy_build_renew_note(w->builder);
         tell(w, GH_ABSENT);
         gh_policy_build_warm(w->builder, &w->made.report);
-        gh_policy_build_trim();
+        gh_policy_build_rest(w->builder);
+        keep_later(w);
         return;
     }
 
@@ -292,6 +303,7 @@ attempt(gh_policy_watch_t *w)
     case GH_OK:
         w->pending = false;
         w->conf.published(w->conf.ctx, w->made.report.generation);
+        keep_later(w);
         break;
 
     case GH_INVALID:
@@ -305,7 +317,34 @@ attempt(gh_policy_watch_t *w)
     }
 
     tell(w, rc);
-    gh_policy_build_trim();
+    gh_policy_build_rest(w->builder);
+}
+
+
+/* It is as large as the image, so changes that come one after another are
+ * kept together. */
+
+static void
+keep_later(gh_policy_watch_t *w)
+{
+    w->keep_at = now_ms() + (uint64_t) w->conf.quiet_ms * KEEP_AFTER;
+}
+
+
+static void
+keep(gh_policy_watch_t *w)
+{
+    if (w->keep_at == 0 || now_ms() < w->keep_at) {
+        return;
+    }
+
+    w->keep_at = 0;
+
+    if (gh_policy_build_keep(w->builder) == GH_AGAIN) {
+        keep_later(w);
+    }
+
+    gh_policy_build_rest(w->builder);
 }
 
 

@@ -155,6 +155,36 @@ what_is_written_comes_into_force_by_itself(void **state)
 }
 
 
+/* Of a watcher that published, and of one that found the image there. */
+
+static void
+what_was_read_is_kept_when_all_is_quiet(void **state)
+{
+    (void) state;
+
+    write_file("p/a.json", PLANS("gold"));
+
+    for (int i = 0; i < 2; i++) {
+        time_t end = time(NULL) + GIVE_UP_S;
+
+        start();
+        assert_int_equal(next(), i == 0 ? GH_OK : GH_ABSENT);
+
+        while (access(gh_test_path("s/policies.parts"), F_OK) == -1) {
+            assert_true(time(NULL) <= end);
+            (void) usleep(1000);
+        }
+
+        write_file("p/b.json", i == 0 ? PLANS("silver") : PLANS("bronze"));
+        assert_int_equal(next(), GH_OK);
+        assert_true(has_plan("gold"));
+        assert_true(has_plan(i == 0 ? "silver" : "bronze"));
+        stop();
+        assert_int_equal(unlink(gh_test_path("s/policies.parts")), 0);
+    }
+}
+
+
 static void
 what_is_wrong_is_said_once_and_then_mended(void **state)
 {
@@ -316,6 +346,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         STORY(a_start_publishes_and_a_second_one_need_not),
         STORY(what_is_written_comes_into_force_by_itself),
+        STORY(what_was_read_is_kept_when_all_is_quiet),
         STORY(what_is_wrong_is_said_once_and_then_mended),
         STORY(an_emptied_directory_leaves_the_set_in_force),
         STORY(an_image_that_is_gone_is_made_again_when_asked_for),
