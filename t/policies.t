@@ -23,6 +23,26 @@ sub mappings {
     return scalar grep { m{/policies\.image} } <$fh>;
 }
 
+# by a worker's watching thread
+sub takes_kept_files {
+    my ($t) = @_;
+    return scalar grep {
+        open my $fh, '<', "/proc/$_/maps";
+        $fh && grep { m{/policies\.parts$} } <$fh>;
+    } $t->workers;
+}
+
+# which file it is, and since when
+sub made { return join ' ', grep { defined } (stat $_[0])[1, 9] }
+
+sub key_of {
+    my ($name) = @_;
+    my $key = Gatehouse::Test::Consumer::new_key($name);
+    return ($key, { consumers => { $name => { credentials => { api_keys => [
+        { id => $name, hash => Gatehouse::Test::Consumer::hash_of($key) }
+    ] } } } });
+}
+
 sub refusal {
     my ($t) = @_;
     wait_for(sub { $t->status->{policies}{invalid} }, 10, 'it is refused');
@@ -273,6 +293,93 @@ SKIP: {
     is(join(' ', sort keys %status), '200', 'every request is served');
     is($load->failed, 0, 'and none is lost');
     ok(!grep({ mappings($_) > 2 } $t->workers), 'images do not pile up');
+}
+
+
+{
+    # Given a set in several files, which the first start has kept as it read
+    # them
+    my $t = Gatehouse::Test->new(workers => 2);
+    my $alice = $t->consumer('alice');
+    my (%key, %file);
+    for my $name (qw(stays changes goes comes)) {
+        ($key{$name}, $file{$name}) = key_of($name);
+        $t->plant_secret($key{$name});
+    }
+    $t->{policies}{"$_.json"} = $file{$_} for qw(stays changes goes);
+    $t->start($LOCATION);
+    my $kept = $t->dir . '/state/policies.parts';
+    ok(-s $kept, 'a first start keeps the files as they were read');
+    is((stat _)[2] & 0777, 0600, 'for its own eyes');
+    ok(wait_for(sub { takes_kept_files($t) }, 20, 'taken'),
+       'and its workers read none of them again');
+
+    # When it is started again, with what was kept and without
+    my $old;
+    for my $case (
+        [ 'what was kept'    => sub { } ],
+        [ 'half of it'       => sub { truncate $_[0], (-s $_[0]) / 2 } ],
+        [ 'foreign bytes'    => sub { open my $fh, '+<', $_[0] or die;
+                                      print $fh 'x' x -s $fh; close $fh } ],
+        [ 'what a killed process left' =>
+                                sub { open my $fh, '>', "$_[0].new" or die;
+                                      print $fh 'x' x 99; close $fh } ],
+    ) {
+        my ($found, $harm) = @$case;
+        $t->stop;
+        $harm->($kept);
+        $old = made($kept);
+        $t->start;
+        my $was = $t->generation;
+
+        # and then one file changes, one comes, one goes
+        my ($new, $changed) = key_of('changes');
+        $t->plant_secret($new);
+        $t->remove_policy('goes.json');
+        $t->apply_policies('changes.json' => $changed,
+                           'comes.json' => $file{comes});
+
+        # Then all of it is in force, and what did not change still is
+        cmp_ok($t->generation, '>', $was, "a change after $found was found");
+        is(join(' ', map { $t->get('/', key => $_)->status } $alice->key, $new,
+                @key{qw(stays comes changes goes)}),
+           '200 200 200 200 401 401', "after $found: as it was written");
+
+        # and what is wrong changes nothing
+        $t->write_policies('comes.json' => $file{stays});
+        like(refusal($t), qr/"stays" is declared twice; the first is at/,
+             "after $found: files are checked against each other");
+        is($t->get('/', key => $key{comes})->status, 200, 'the old set stays');
+        $t->remove_policy('comes.json');
+        $t->apply_policies('changes.json' => $file{changes},
+                           'goes.json' => $file{goes});
+        is(join(' ', map { $t->get('/', key => $_)->status } $new,
+                @key{qw(stays comes changes goes)}),
+           '401 200 401 200 200', "after $found: and back again");
+    }
+    ok(wait_for(sub { made($kept) ne $old && takes_kept_files($t) }, 30,
+                'kept'), 'when all has been quiet, it is kept anew');
+    ok(!-e "$kept.new", 'and whole');
+
+    # When a file gets other bytes behind the clock
+    my $path = $t->dir . '/policies/stays.json';
+    my @times = (stat $path)[8, 9];
+    open my $fh, '+<', $path or die "$path: $!";
+    my $text = do { local $/; <$fh> };
+    my ($other) = key_of('stays');
+    $t->plant_secret($other);
+    my ($was, $is) = map { Gatehouse::Test::Consumer::hash_of($_) }
+                     $key{stays}, $other;
+    ok($text =~ s/\Q$was\E/$is/, 'another hash of the same length');
+    seek $fh, 0, 0;
+    print $fh $text;
+    close $fh;
+    utime @times, $path;
+
+    # Then it is seen all the same
+    ok(wait_for(sub { everywhere($t, $other, 200) }, 20, 'seen'),
+       'other bytes of the same size and time are seen');
+    is($t->get('/', key => $key{stays})->status, 401, 'the old key is gone');
 }
 
 
