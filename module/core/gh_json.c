@@ -5,7 +5,6 @@
  */
 
 #include "gh_json.h"
-#include "gh_json_plain.h"
 #include "gh_json_scan.h"
 
 #include <stdio.h>
@@ -40,12 +39,6 @@ gh_json_parse(gh_str_t text, size_t max_bytes, json_t **out,
 
     if (text.len > max_bytes) {
         return fail(GH_TOO_LONG, text, 0, err, "the text is too long");
-    }
-
-    gh_rc_t rc = gh_json_plain(text, out);
-
-    if (rc != GH_ABSENT) {
-        return rc == GH_OK ? rc : fail(rc, text, 0, err, "no memory");
     }
 
     if (check_depth(text, err) != GH_OK) {

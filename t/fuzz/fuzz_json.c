@@ -1,14 +1,12 @@
 /*
  * A JSON pointer, a newline, and a JSON text: jansson's tree and the walk
  * through the text must agree on whether the pointer leads anywhere, and on
- * the value there; errors must have a place; any bytes quoted must read back;
- * a plain text must be read as jansson reads it.
+ * the value there; errors must have a place; any bytes quoted must read back.
  */
 
 #include "fuzz.h"
 
 #include "gh_json.h"
-#include "gh_json_plain.h"
 
 
 #define MAX 65536
@@ -18,7 +16,6 @@ static void check_error(const gh_json_error_t *err);
 static void check_pointer(gh_str_t text, json_t *root, gh_str_t pointer);
 static size_t offset_of(gh_str_t text, unsigned line, unsigned column);
 static unsigned depth_of(json_t *value);
-static void check_plain(gh_str_t text);
 static void check_quote(gh_str_t bytes);
 
 
@@ -44,33 +41,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void) gh_json_locate(text, pointer, false, &line, &column);
     }
 
-    check_plain(text);
-
     if (text.len < 4096) {
         check_quote(text);
     }
 
     return 0;
-}
-
-
-/* What is plain, is what jansson makes of it. */
-static void
-check_plain(gh_str_t text)
-{
-    json_t *plain;
-
-    if (gh_json_plain(text, &plain) != GH_OK) {
-        require(plain == NULL);
-        return;
-    }
-
-    json_t *root =
-        json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-
-    require(json_equal(plain, root));
-    json_decref(root);
-    json_decref(plain);
 }
 
 
