@@ -407,9 +407,12 @@ sub run {
 # ---- waiting, secrets, logs ------------------------------------------------
 
 # Calls until it is true and returns that; dies after so many seconds.
+# From five seconds on it is patience and no promise: a busy machine gets more.
 sub wait_for {
     my ($self, $condition, $deadline_s, $what) = @_;
-    my $end = time + ($deadline_s || 5) * slow();
+    my $patience = $deadline_s || 5;
+    $patience = 30 if $patience >= 5 && $patience < 30;
+    my $end = time + $patience * slow();
 
     while (1) {
         my $value = $condition->();
