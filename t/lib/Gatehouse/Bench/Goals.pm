@@ -53,7 +53,7 @@ my @GOALS = (
       \&million, sub { $_[0]{compile}{read} + $_[0]{compile}{compile} } ],
     [ 'a million keys: first start until in force', 's', 10,
       \&million, sub { $_[0]{first_start} } ],
-    [ 'a million keys: one changed file until in force', 's', 2,
+    [ 'a million keys: one changed file after a start', 's', 2,
       \&million, sub { $_[0]{change}{took} } ],
     [ 'a million keys: start from the image', 's', 2,
       \&million, sub { $_[0]{start} } ],

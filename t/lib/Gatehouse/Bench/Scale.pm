@@ -36,8 +36,9 @@ sub measure_scale {
     $got{first_start} = start($site, 'large');
     stop($site, 'large');
     $got{start} = start($site, 'large');
-    $tell->('one changed file');
+    $tell->('one changed file, just after the start; another one');
     $got{change} = change_one_file($site);
+    $got{another} = change_one_file($site);
     # it has parsed and compiled by now; serve as after a plain start
     $got{pss_kb}{$_} = pss_kb($site->{servers}{$_}) for qw(small large);
     stop($site, 'large');
