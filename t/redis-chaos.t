@@ -227,6 +227,10 @@ sub judge {
     is(scalar @over, 0, "no window of anybody exceeds $when; of $n the "
        . "fullest: $words");
     diag("  $_") for @over[0 .. min($#over, 9)];
+    # where Redis was away, for want of a machine that is fast enough, each
+    # gateway has its share besides
+    diag('  decided alone so far: ',
+         $farm->metric('gatehouse_degraded_decisions_total')) if @over;
     return;
 }
 
