@@ -64,6 +64,24 @@ uint32_t
 gh_image_find(const gh_image_t *im, gh_image_region_t slots,
               const gh_image_wanted_t *wanted, uint32_t *free_slot)
 {
+    return gh_image_find_hash(im, slots, wanted,
+                              gh_image_hash(im, slots, wanted), free_slot);
+}
+
+
+uint64_t
+gh_image_hash(const gh_image_t *im, gh_image_region_t slots,
+              const gh_image_wanted_t *wanted)
+{
+    return tables[slots].hash(im, wanted);
+}
+
+
+uint32_t
+gh_image_find_hash(const gh_image_t *im, gh_image_region_t slots,
+                   const gh_image_wanted_t *wanted, uint64_t hash,
+                   uint32_t *free_slot)
+{
     const table_t *table = &tables[slots];
     gh_span_t span = head_of(im)->regions[slots];
     const uint32_t *slot = gh_image_at(im, span);
@@ -74,7 +92,7 @@ gh_image_find(const gh_image_t *im, gh_image_region_t slots,
     }
 
     uint32_t mask = span.n - 1;
-    uint32_t at = (uint32_t) table->hash(im, wanted) & mask;
+    uint32_t at = (uint32_t) hash & mask;
 
     for (uint32_t i = 0; i <= mask; i++, at = (at + 1) & mask) {
         if (slot[at] == GH_IMAGE_ABSENT) {
@@ -92,6 +110,34 @@ gh_image_find(const gh_image_t *im, gh_image_region_t slots,
     }
 
     return GH_IMAGE_ABSENT;
+}
+
+
+void
+gh_image_fetch_slot(const gh_image_t *im, gh_image_region_t slots,
+                    uint64_t hash)
+{
+    gh_span_t span = head_of(im)->regions[slots];
+    const uint32_t *slot = gh_image_at(im, span);
+
+    if (span.n > 0) {
+        __builtin_prefetch(&slot[(uint32_t) hash & (span.n - 1)]);
+    }
+}
+
+
+void
+gh_image_fetch_record(const gh_image_t *im, gh_image_region_t slots,
+                      uint64_t hash)
+{
+    gh_span_t span = head_of(im)->regions[slots];
+    const uint32_t *slot = gh_image_at(im, span);
+    uint32_t i =
+        span.n == 0 ? GH_IMAGE_ABSENT : slot[(uint32_t) hash & (span.n - 1)];
+
+    if (i != GH_IMAGE_ABSENT) {
+        __builtin_prefetch(gh_image_record(im, tables[slots].records, i));
+    }
 }
 
 

@@ -103,5 +103,20 @@ uint32_t gh_image_count(const gh_image_t *im, gh_image_region_t region);
 uint32_t gh_image_find(const gh_image_t *im, gh_image_region_t slots,
                        const gh_image_wanted_t *wanted, uint32_t *free_slot);
 
+/*
+ * The same in steps, for whoever looks for a million of them: what each
+ * needs comes from memory while others are looked at. The hash, then the
+ * slot, then the record that is there, if any, then the look.
+ */
+uint64_t gh_image_hash(const gh_image_t *im, gh_image_region_t slots,
+                       const gh_image_wanted_t *wanted);
+void gh_image_fetch_slot(const gh_image_t *im, gh_image_region_t slots,
+                         uint64_t hash);
+void gh_image_fetch_record(const gh_image_t *im, gh_image_region_t slots,
+                           uint64_t hash);
+uint32_t gh_image_find_hash(const gh_image_t *im, gh_image_region_t slots,
+                            const gh_image_wanted_t *wanted, uint64_t hash,
+                            uint32_t *free_slot);
+
 
 #endif

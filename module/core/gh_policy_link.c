@@ -14,6 +14,8 @@ typedef struct {
     gh_image_wanted_t wanted;
     gh_str_t values[GH_IMAGE_CLAIMS_MAX];
     gh_str_t shown; /* in the complaint */
+    uint64_t hash;
+    bool is_any; /* false: there is nothing to enter */
 } wanted_t;
 
 /* What a record is known by, and what to say when two are alike. */
@@ -28,11 +30,20 @@ typedef struct {
 } table_t;
 
 
+#define STEP 8 /* records, from one access to memory to the next */
+#define RING (4 * STEP)
+
+
 static void enter_records(gh_policy_link_t *l, const table_t *table);
 static void enter_versions(gh_policy_link_t *l);
 static void enter_issuers(gh_policy_link_t *l);
+static void enter_begin(const gh_policy_link_t *l, const table_t *table,
+                        wanted_t *w, uint32_t i);
+static void enter_end(gh_policy_link_t *l, const table_t *table,
+                      const wanted_t *w, uint32_t i);
 static uint32_t enter(gh_policy_link_t *l, gh_image_region_t slots,
-                      const gh_image_wanted_t *wanted, uint32_t i);
+                      const gh_image_wanted_t *wanted, uint64_t hash,
+                      uint32_t i);
 static void complain_twice(gh_policy_link_t *l, const table_t *table,
                            const wanted_t *w, uint32_t first, uint32_t second);
 static uint32_t file_of(const gh_policy_link_t *l, gh_policy_kind_t kind,
@@ -85,25 +96,56 @@ gh_policy_link_names(gh_policy_link_t *l)
 }
 
 
+/* A table of a million is far larger than a cache, and so are its records:
+ * nearly all of the time would be spent waiting for memory. */
 static void
 enter_records(gh_policy_link_t *l, const table_t *table)
 {
+    uint32_t n = gh_image_count(&l->im, gh_image_slots_of(table->slots));
+    wanted_t ring[RING];
+
+    for (uint64_t i = 0; i < (uint64_t) n + 2 * STEP; i++) {
+        if (i < n) {
+            enter_begin(l, table, &ring[i % RING], (uint32_t) i);
+        }
+
+        if (i >= STEP && i - STEP < n && ring[(i - STEP) % RING].is_any) {
+            gh_image_fetch_record(&l->im, table->slots,
+                                  ring[(i - STEP) % RING].hash);
+        }
+
+        if (i >= 2 * STEP && ring[(i - 2 * STEP) % RING].is_any) {
+            enter_end(l, table, &ring[(i - 2 * STEP) % RING],
+                      (uint32_t) (i - 2 * STEP));
+        }
+    }
+}
+
+
+static void
+enter_begin(const gh_policy_link_t *l, const table_t *table, wanted_t *w,
+            uint32_t i)
+{
     gh_image_region_t records = gh_image_slots_of(table->slots);
-    uint32_t n = gh_image_count(&l->im, records);
-    wanted_t w;
 
-    for (uint32_t i = 0; i < n; i++) {
-        w.wanted = (gh_image_wanted_t){ .values = w.values };
+    w->wanted = (gh_image_wanted_t){ .values = w->values };
+    w->is_any = table->want(&l->im, gh_image_record(&l->im, records, i), w);
 
-        if (!table->want(&l->im, gh_image_record(&l->im, records, i), &w)) {
-            continue;
-        }
+    if (w->is_any) {
+        w->hash = gh_image_hash(&l->im, table->slots, &w->wanted);
+        gh_image_fetch_slot(&l->im, table->slots, w->hash);
+    }
+}
 
-        uint32_t other = enter(l, table->slots, &w.wanted, i);
 
-        if (other != GH_IMAGE_ABSENT) {
-            complain_twice(l, table, &w, other, i);
-        }
+static void
+enter_end(gh_policy_link_t *l, const table_t *table, const wanted_t *w,
+          uint32_t i)
+{
+    uint32_t other = enter(l, table->slots, &w->wanted, w->hash, i);
+
+    if (other != GH_IMAGE_ABSENT) {
+        complain_twice(l, table, w, other, i);
     }
 }
 
@@ -122,8 +164,10 @@ enter_versions(gh_policy_link_t *l)
                 .name = gh_image_str(&l->im, versions[i].name), .within = s
             };
 
-            (void) enter(l, GH_IMAGE_VERSION_SLOTS, &wanted,
-                         versions[i].index);
+            (void) enter(
+                l, GH_IMAGE_VERSION_SLOTS, &wanted,
+                gh_image_hash(&l->im, GH_IMAGE_VERSION_SLOTS, &wanted),
+                versions[i].index);
         }
     }
 }
@@ -138,7 +182,8 @@ enter_issuers(gh_policy_link_t *l)
         gh_image_wanted_t wanted = { .name =
                                          gh_image_str(&l->im, issuer->name) };
 
-        (void) enter(l, GH_IMAGE_ISSUER_SLOTS, &wanted, i);
+        (void) enter(l, GH_IMAGE_ISSUER_SLOTS, &wanted,
+                     gh_image_hash(&l->im, GH_IMAGE_ISSUER_SLOTS, &wanted), i);
     }
 }
 
@@ -146,11 +191,12 @@ enter_issuers(gh_policy_link_t *l)
 /* The record that is there already, or GH_IMAGE_ABSENT. */
 static uint32_t
 enter(gh_policy_link_t *l, gh_image_region_t slots,
-      const gh_image_wanted_t *wanted, uint32_t i)
+      const gh_image_wanted_t *wanted, uint64_t hash, uint32_t i)
 {
     const gh_image_head_t *head = l->im.header;
     uint32_t free_slot = GH_IMAGE_ABSENT;
-    uint32_t other = gh_image_find(&l->im, slots, wanted, &free_slot);
+    uint32_t other =
+        gh_image_find_hash(&l->im, slots, wanted, hash, &free_slot);
 
     if (other == GH_IMAGE_ABSENT) {
         memcpy(l->image + head->regions[slots].off
