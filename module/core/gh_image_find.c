@@ -15,6 +15,9 @@ typedef struct {
 } table_t;
 
 
+static inline uint32_t probe(const gh_image_t *im, gh_image_region_t slots,
+                             const gh_image_wanted_t *wanted, uint64_t hash,
+                             uint32_t *free_slot);
 static const gh_image_head_t *head_of(const gh_image_t *im);
 static uint64_t hash_name(const gh_image_t *im,
                           const gh_image_wanted_t *wanted);
@@ -64,8 +67,7 @@ uint32_t
 gh_image_find(const gh_image_t *im, gh_image_region_t slots,
               const gh_image_wanted_t *wanted, uint32_t *free_slot)
 {
-    return gh_image_find_hash(im, slots, wanted,
-                              gh_image_hash(im, slots, wanted), free_slot);
+    return probe(im, slots, wanted, tables[slots].hash(im, wanted), free_slot);
 }
 
 
@@ -81,6 +83,15 @@ uint32_t
 gh_image_find_hash(const gh_image_t *im, gh_image_region_t slots,
                    const gh_image_wanted_t *wanted, uint64_t hash,
                    uint32_t *free_slot)
+{
+    return probe(im, slots, wanted, hash, free_slot);
+}
+
+
+/* Requests wait for it: in the text of whoever calls it. */
+static inline uint32_t
+probe(const gh_image_t *im, gh_image_region_t slots,
+      const gh_image_wanted_t *wanted, uint64_t hash, uint32_t *free_slot)
 {
     const table_t *table = &tables[slots];
     gh_span_t span = head_of(im)->regions[slots];
