@@ -156,6 +156,47 @@ is(said("$key gatehouse_authorize group=a; location /i/ { "
    'nor what a public location has no use for');
 
 
+# What keeps from a service what it is to be told
+for my $case (
+    [ 'proxy_set_header X-Principal ""', 'proxy_set_header X-Principal',
+      'gatehouse_principal_headers' ],
+    [ 'proxy_set_header x-principal-groups staff',
+      'proxy_set_header x-principal-groups', 'gatehouse_principal_headers' ],
+    [ 'gatehouse_principal_headers off X-User=id; proxy_set_header X-User me',
+      'proxy_set_header X-User', 'gatehouse_principal_headers' ],
+    [ 'gatehouse_forward access_token; proxy_set_header Authorization ""',
+      'proxy_set_header Authorization', 'gatehouse_forward' ],
+) {
+    my ($text, $line, $by) = @$case;
+    like(said("\nlocation /a/ { $key proxy_pass http://echo;\n $text; }"),
+         qr/^\[warn\] .*"\/a\/" .*\.conf:2 has "\Q$line\E", .* \Q$by\E tells/,
+         "$line takes the place of what $by sends");
+}
+like(said("$key proxy_set_header X-Principal-Type 7;\n"
+          . 'location /a/ { proxy_pass http://echo; }'),
+     qr/^\[warn\] .*"\/a\/" .*:2 has "proxy_set_header X-Principal-Type"/,
+     'also one that is inherited');
+like(said("location /a/ { $key grpc_pass grpc://echo;\n"
+          . 'grpc_set_header X-Principal-Type 7; }'),
+     qr/:1 has "grpc_set_header X-Principal-Type"/, 'and of another module');
+for my $module (qw(proxy fastcgi)) {
+    my $line = "${module}_pass_request_headers off";
+    my $to = $module eq 'proxy' ? 'http://echo' : '127.0.0.1:1';
+    like(said("location /a/ { $key ${module}_pass $to;\n $line; }"),
+         qr/^\[warn\] .*"\/a\/" .*:1 has "\Q$line\E", so the service behind is/,
+         "$line keeps all from it");
+}
+is(said("location /a/ { $key proxy_pass http://echo; "
+        . 'proxy_set_header X-Mine 1; proxy_set_header Authorization ""; '
+        . 'proxy_set_header X-Principal-Type $gatehouse_principal; }'
+        . "location /b/ { $key proxy_pass http://echo; "
+        . 'gatehouse_principal_headers off; proxy_pass_request_headers off; '
+        . 'proxy_set_header X-Principal-Type 7; }'
+        . 'location /c/ { gatehouse_authenticate off; proxy_pass http://echo; '
+        . 'proxy_pass_request_headers off; proxy_set_header X-Principal ""; }'),
+   '', 'other headers, our own variables, and where nothing is sent, are fine');
+
+
 # Files, and what subrequests do not meet
 like(said("$uses location /f/ {\n root /tmp; }"),
      qr/^\[warn\] .*"\/f\/" .* in locations\.conf:2 serves files to everybody/,

@@ -129,6 +129,7 @@ ngx_http_gatehouse_guard_place(ngx_conf_t *cf,
     }
 
     ngx_http_gatehouse_guard_warn(cf, place);
+    ngx_http_gatehouse_guard_headers(cf, place);
 
     if (place->clcf->handler == NULL
         || ngx_http_gatehouse_guard_is_exempt(exempt, place->clcf->handler))

@@ -22,6 +22,9 @@ ngx_int_t ngx_http_gatehouse_guard_return(ngx_conf_t *cf,
 /* Says aloud what weakens protection by accident. */
 void ngx_http_gatehouse_guard_warn(ngx_conf_t *cf,
                                    ngx_http_gatehouse_place_t *place);
+/* The same of lines that keep from a service what we tell it. */
+void ngx_http_gatehouse_guard_headers(ngx_conf_t *cf,
+                                      ngx_http_gatehouse_place_t *place);
 
 
 #endif
