@@ -5,6 +5,7 @@
  */
 
 #include "ngx_gatehouse_keys_inner.h"
+#include "ngx_gatehouse_event.h"
 
 #define KEYS_TICK_MS 1000
 #define KEYS_POLL_MS 20 /* for the end of another worker's attempt */
@@ -15,10 +16,6 @@ static void keys_init_issuer(ngx_gatehouse_keys_t *keys,
                              ngx_gatehouse_keys_source_t *source);
 static void keys_check_ca(const ngx_gatehouse_keys_t *keys,
                           ngx_gatehouse_keys_source_t *source);
-static void keys_init_event(ngx_event_t *ev, ngx_connection_t *dummy,
-                            void *data, ngx_event_handler_pt handler,
-                            ngx_log_t *log);
-static void *keys_event_data(ngx_event_t *ev);
 static void keys_tick(ngx_event_t *ev);
 static ngx_gatehouse_keys_issuer_t *keys_issuer(
     ngx_gatehouse_keys_t *keys, const ngx_gatehouse_keys_source_t *source);
@@ -69,7 +66,8 @@ ngx_gatehouse_keys_open(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     }
 
     if (keys->n > 0) {
-        keys_init_event(&keys->tick, &keys->dummy, keys, keys_tick, keys->log);
+        ngx_gatehouse_event_init(&keys->tick, &keys->dummy, keys, keys_tick,
+                                 keys->log);
         keys->tick.cancelable = 1;
         ngx_add_timer(&keys->tick, 1);
     }
@@ -90,10 +88,10 @@ keys_init_issuer(ngx_gatehouse_keys_t *keys,
     issuer->rules.stale_max_ms = (int64_t) source->stale_max;
 
     ngx_queue_init(&issuer->waiters);
-    keys_init_event(&issuer->wake, &issuer->dummy, issuer, keys_woken,
-                    keys->log);
-    keys_init_event(&issuer->poll, &issuer->dummy, issuer, keys_poll,
-                    keys->log);
+    ngx_gatehouse_event_init(&issuer->wake, &issuer->dummy, issuer, keys_woken,
+                             keys->log);
+    ngx_gatehouse_event_init(&issuer->poll, &issuer->dummy, issuer, keys_poll,
+                             keys->log);
 
     issuer->id = ngx_gatehouse_keys_slot_id(keys->shm, source);
     issuer->slot = ngx_gatehouse_keys_slot(keys->zone, issuer->id);
@@ -127,29 +125,6 @@ keys_check_ca(const ngx_gatehouse_keys_t *keys,
                   "call of it will succeed; let their user read the file and "
                   "enter its directories (chmod o+r and o+x, or by a group)",
                   &source->ca_file, &source->name);
-}
-
-
-/* An event's data must look like a connection to nginx's debug log. */
-
-static void
-keys_init_event(ngx_event_t *ev, ngx_connection_t *dummy, void *data,
-                ngx_event_handler_pt handler, ngx_log_t *log)
-{
-    dummy->fd = (ngx_socket_t) -1;
-    dummy->data = data;
-    ev->data = dummy;
-    ev->handler = handler;
-    ev->log = log;
-}
-
-
-static void *
-keys_event_data(ngx_event_t *ev)
-{
-    ngx_connection_t *dummy = ev->data;
-
-    return dummy->data;
 }
 
 
@@ -208,7 +183,7 @@ static void
 keys_tick(ngx_event_t *ev)
 {
     ngx_uint_t i;
-    ngx_gatehouse_keys_t *keys = keys_event_data(ev);
+    ngx_gatehouse_keys_t *keys = ngx_gatehouse_event_data(ev);
     ngx_gatehouse_keys_issuer_t *issuer;
 
     if (ngx_exiting) {
@@ -475,7 +450,7 @@ keys_wait(ngx_gatehouse_keys_issuer_t *issuer, ngx_gatehouse_waiter_t *waiter)
 static void
 keys_poll(ngx_event_t *ev)
 {
-    ngx_gatehouse_keys_issuer_t *issuer = keys_event_data(ev);
+    ngx_gatehouse_keys_issuer_t *issuer = ngx_gatehouse_event_data(ev);
 
     if (ngx_queue_empty(&issuer->waiters)) {
         return;
@@ -507,7 +482,7 @@ static void
 keys_woken(ngx_event_t *ev)
 {
     ngx_queue_t woken;
-    ngx_gatehouse_keys_issuer_t *issuer = keys_event_data(ev);
+    ngx_gatehouse_keys_issuer_t *issuer = ngx_gatehouse_event_data(ev);
     ngx_gatehouse_waiter_t *waiter;
 
     if (ngx_queue_empty(&issuer->waiters)) {

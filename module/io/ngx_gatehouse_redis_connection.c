@@ -4,6 +4,7 @@
  */
 
 #include "ngx_gatehouse_redis_connection.h"
+#include "ngx_gatehouse_event.h"
 #include "gh_redis_sentinel.h"
 
 
@@ -38,17 +39,11 @@ ngx_gatehouse_redis_start(ngx_gatehouse_redis_connection_t *conn,
     conn->data = data;
     conn->owner = owner;
 
-    conn->dummy.fd = (ngx_socket_t) -1;
-    conn->dummy.data = conn;
-
-    conn->timer.handler = redis_timer;
-    conn->timer.data = &conn->dummy;
-    conn->timer.log = conn->log;
+    ngx_gatehouse_event_init(&conn->timer, &conn->dummy, conn, redis_timer,
+                             log);
+    ngx_gatehouse_event_init(&conn->flush, &conn->dummy, conn,
+                             ngx_gatehouse_redis_flush, log);
     conn->timer.cancelable = 1;
-
-    conn->flush.handler = ngx_gatehouse_redis_flush;
-    conn->flush.data = &conn->dummy;
-    conn->flush.log = conn->log;
 
     conn->addrs = conn->conf->addrs;
     conn->naddrs = conn->conf->naddrs;
@@ -132,8 +127,7 @@ redis_wait(ngx_gatehouse_redis_connection_t *conn)
 static void
 redis_timer(ngx_event_t *ev)
 {
-    ngx_connection_t *dummy = ev->data;
-    ngx_gatehouse_redis_connection_t *conn = dummy->data;
+    ngx_gatehouse_redis_connection_t *conn = ngx_gatehouse_event_data(ev);
 
     if (conn->waiting) {
         conn->waiting = 0;

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_gatehouse_redis_sentinel.h"
+#include "ngx_gatehouse_event.h"
 
 
 #define SENTINEL_TICK 1000    /* ms: asked so often, and so long waited for */
@@ -56,12 +57,8 @@ ngx_gatehouse_redis_find_start(ngx_gatehouse_redis_finder_t *finder)
     }
 
     finder->where.data = finder->text;
-    finder->dummy.fd = (ngx_socket_t) -1;
-    finder->dummy.data = finder;
-
-    finder->tick.handler = sentinel_tick;
-    finder->tick.data = &finder->dummy;
-    finder->tick.log = finder->log;
+    ngx_gatehouse_event_init(&finder->tick, &finder->dummy, finder,
+                             sentinel_tick, finder->log);
     finder->tick.cancelable = 1;
 
     for (i = 0; i < n; i++) {
@@ -284,9 +281,8 @@ sentinel_tick(ngx_event_t *ev)
 {
     ngx_uint_t i;
     ngx_msec_t patience;
-    ngx_connection_t *dummy = ev->data;
     ngx_gatehouse_redis_asked_t *asked;
-    ngx_gatehouse_redis_finder_t *finder = dummy->data;
+    ngx_gatehouse_redis_finder_t *finder = ngx_gatehouse_event_data(ev);
 
     ngx_add_timer(
         &finder->tick,

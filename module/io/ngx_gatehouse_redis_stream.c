@@ -4,6 +4,7 @@
  */
 
 #include "ngx_gatehouse_redis_connection.h"
+#include "ngx_gatehouse_event.h"
 
 
 #define REDIS_OUT_MAX (64 * 1024 * 1024)
@@ -41,8 +42,7 @@ ngx_gatehouse_redis_write(ngx_event_t *ev)
 void
 ngx_gatehouse_redis_flush(ngx_event_t *ev)
 {
-    ngx_connection_t *dummy = ev->data;
-    ngx_gatehouse_redis_connection_t *conn = dummy->data;
+    ngx_gatehouse_redis_connection_t *conn = ngx_gatehouse_event_data(ev);
 
     if (conn->connected) {
         stream_event(conn, stream_write);
