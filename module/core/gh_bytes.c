@@ -13,7 +13,7 @@ typedef int8_t signs16_t __attribute__((vector_size(16)));
 
 
 static gh_rc_t decode64(gh_str_t text, uint8_t own, gh_buf_t *out);
-static void write64(const unsigned char *in, size_t len, char *out);
+static uint8_t write64(const unsigned char *in, size_t len, char *out);
 static gh_rc_t encode64(gh_str_t bytes, const char *letters, bool pad,
                         gh_buf_t *out);
 static void add_letters(gh_buf_t *out, const char *letters,
@@ -100,15 +100,22 @@ decode64(gh_str_t text, uint8_t own, gh_buf_t *out)
     const unsigned char *in = (const unsigned char *) text.data;
     size_t tail = text.len % 4;
     size_t len = text.len / 4 * 3 + (tail == 0 ? 0 : tail - 1);
+    bool fits = len <= out->cap - out->len;
     uint8_t seen = 0;
     uint32_t bits = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        seen |= digits64[in[i]];
-    }
-
     for (size_t i = text.len - tail; i < text.len; i++) {
         bits = bits << 6 | (digits64[in[i]] & 63u);
+    }
+
+    /* what is written is nobody's until out->len says so */
+    if (fits && len > 0) {
+        seen = write64(in, text.len, out->data + out->len);
+
+    } else {
+        for (size_t i = 0; i < text.len; i++) {
+            seen |= digits64[in[i]];
+        }
     }
 
     /* one text per value: the bits that no byte takes must be zero */
@@ -122,29 +129,30 @@ decode64(gh_str_t text, uint8_t own, gh_buf_t *out)
         return GH_INVALID;
     }
 
-    if (len > out->cap - out->len) {
+    if (!fits) {
         return GH_TOO_LONG;
     }
 
-    if (len > 0) {
-        write64(in, text.len, out->data + out->len);
-        out->len += len;
-    }
+    out->len += len;
 
     return GH_OK;
 }
 
 
-/* in has been looked at. */
-static void
+/* Whatever in holds: the marks of its letters are returned. */
+static uint8_t
 write64(const unsigned char *in, size_t len, char *out)
 {
     uint32_t bits = 0;
     unsigned n = 0;
+    uint8_t seen = 0;
 
     for (; len >= 4; len -= 4, in += 4) {
-        bits = (digits64[in[0]] & 63u) << 18 | (digits64[in[1]] & 63u) << 12
-               | (digits64[in[2]] & 63u) << 6 | (digits64[in[3]] & 63u);
+        uint32_t a = digits64[in[0]], b = digits64[in[1]];
+        uint32_t c = digits64[in[2]], d = digits64[in[3]];
+
+        seen |= (uint8_t) (a | b | c | d);
+        bits = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63);
 
         *out++ = (char) (uint8_t) (bits >> 16);
         *out++ = (char) (uint8_t) (bits >> 8 & 255);
@@ -152,6 +160,7 @@ write64(const unsigned char *in, size_t len, char *out)
     }
 
     for (bits = 0; len > 0; len--, in++) {
+        seen |= digits64[*in];
         bits = bits << 6 | (digits64[*in] & 63u);
         n += 6;
 
@@ -160,6 +169,8 @@ write64(const unsigned char *in, size_t len, char *out)
             *out++ = (char) (uint8_t) (bits >> n & 255);
         }
     }
+
+    return seen;
 }
 
 

@@ -15,8 +15,11 @@ typedef enum {
 
 
 static encoded_t encode(gh_str_t raw, size_t max, bool member, gh_buf_t *out);
+static size_t plain_start(gh_str_t raw, size_t max, bool member,
+                          gh_buf_t *out);
 static size_t character_len(const char *at, size_t left);
 static bool passes(gh_str_t raw, size_t i, bool member);
+static inline bool stands(char c, bool member);
 static void put_encoded(gh_str_t bytes, gh_buf_t *out);
 static gh_rc_t anonymous_part(gh_part_t part, gh_buf_t *out);
 static gh_rc_t who_part(gh_str_t value, gh_buf_t *out);
@@ -105,9 +108,9 @@ gh_principal_list(const gh_str_t *items, size_t n, size_t max, gh_buf_t *out)
 static encoded_t
 encode(gh_str_t raw, size_t max, bool member, gh_buf_t *out)
 {
-    size_t base = out->len, used = 0;
+    size_t base = out->len, used = plain_start(raw, max, member, out);
 
-    for (size_t i = 0; i < raw.len; /* void */) {
+    for (size_t i = used; i < raw.len; /* void */) {
         bool plain = passes(raw, i, member);
         size_t n = plain ? 1 : character_len(raw.data + i, raw.len - i);
         size_t need = plain ? 1 : 3 * n;
@@ -140,6 +143,28 @@ encode(gh_str_t raw, size_t max, bool member, gh_buf_t *out)
 }
 
 
+/* Copies what needs no thought, which mostly is all of it. */
+static size_t
+plain_start(gh_str_t raw, size_t max, bool member, gh_buf_t *out)
+{
+    size_t room = out->cap - out->len;
+    size_t n = 0, most = max < room ? max : room;
+
+    most = raw.len < most ? raw.len : most;
+
+    while (n < most && stands(raw.data[n], member)) {
+        n++;
+    }
+
+    if (n > 0) {
+        memcpy(out->data + out->len, raw.data, n);
+        out->len += n;
+    }
+
+    return n;
+}
+
+
 /* A space passes between two bytes that are none. */
 static bool
 passes(gh_str_t raw, size_t i, bool member)
@@ -151,6 +176,13 @@ passes(gh_str_t raw, size_t i, bool member)
                && raw.data[i + 1] != ' ';
     }
 
+    return stands(c, member);
+}
+
+
+static inline bool
+stands(char c, bool member)
+{
     return c > ' ' && c < 0x7f && c != '%' && !(member && c == ',');
 }
 
