@@ -104,6 +104,8 @@ enter_records(gh_policy_link_t *l, const table_t *table)
     uint32_t n = gh_image_count(&l->im, gh_image_slots_of(table->slots));
     wanted_t ring[RING];
 
+    memset(ring, 0, sizeof(ring));
+
     for (uint64_t i = 0; i < (uint64_t) n + 2 * STEP; i++) {
         if (i < n) {
             enter_begin(l, table, &ring[i % RING], (uint32_t) i);

@@ -4,6 +4,9 @@
 
 #include "gh_test_set.h"
 
+#include "gh_policy_builder.h"
+#include "gh_policy_set.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -86,6 +89,42 @@ gh_test_set_publish(void)
     }
 
     gh_policy_build_destroy(b);
+}
+
+
+void
+gh_test_set_publish_and_keep(void)
+{
+    gh_policy_build_t *b = gh_test_set_builder();
+
+    assert_int_equal(gh_test_set_try(b), GH_OK);
+    assert_int_equal(gh_policy_build_keep(b), GH_OK);
+    gh_policy_build_destroy(b);
+}
+
+
+unsigned
+gh_test_set_taken(const gh_policy_build_t *b)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < b->set->files.n; i++) {
+        n += gh_policy_set_at(b->set, i)->borrowed;
+    }
+
+    return n;
+}
+
+
+bool
+gh_test_set_has_plan(const char *name)
+{
+    gh_image_t image = gh_test_set_map();
+    bool has = gh_image_plan_named(&image, gh_str(name)) != NULL;
+
+    gh_image_file_unmap(&image);
+
+    return has;
 }
 
 

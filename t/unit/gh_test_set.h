@@ -46,6 +46,11 @@ gh_policy_build_t *gh_test_set_builder(void);
 gh_rc_t gh_test_set_try(gh_policy_build_t *b); /* to publish */
 /* The same with a builder of its own, as a start does; it must succeed. */
 void gh_test_set_publish(void);
+/* And keeps what was read, as a gateway does when all is quiet. */
+void gh_test_set_publish_and_keep(void);
+/* How many files of the builder's set were not read but taken. */
+unsigned gh_test_set_taken(const gh_policy_build_t *b);
+bool gh_test_set_has_plan(const char *name); /* what is published */
 bool gh_test_set_current(void);
 gh_image_t gh_test_set_map(void);
 
