@@ -292,11 +292,16 @@ for ([ 'of this origin, says an old browser', origin => $at, body => 'a=1' ],
     my (undef, $got) = expired_form(@arg);
     like($got->body, qr/<form[^>]*method="?post/i, "E21: a form $what is kept");
 }
-my $fresh = $so->person->visit("$at/save", method => 'POST', body => 'a=1',
-    headers => [ @HTML, 'Sec-Fetch-Site' => 'same-origin',
-                 'Content-Type' => 'application/x-www-form-urlencoded' ]);
-unlike($fresh->body, qr/<form[^>]*method="?post/i,
-       'E21: nor one of a browser that had no session');
+my ($made_up, $his) = ($so->person, $bob->cookie('__Host-gh-staff'));
+$made_up->jar->plant(%$his, value => scalar reverse $his->{value});
+for ([ 'no session', $so->person ], [ 'a cookie that is made up', $made_up ]) {
+    my ($what, $who) = @$_;
+    my $got = $who->visit("$at/save", method => 'POST', body => 'a=1',
+        headers => [ @HTML, 'Sec-Fetch-Site' => 'same-origin',
+                     'Content-Type' => 'application/x-www-form-urlencoded' ]);
+    unlike($got->body, qr/<form[^>]*method="?post/i,
+           "E21: nor one of a browser that had $what");
+}
 
 
 # ---- pages (E32), websockets -------------------------------------------------------------------
