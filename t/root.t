@@ -47,9 +47,12 @@ like(root('trixie'), qr/only root makes and enters a root/,
      'who is not root is told so');
 unlink "$bin/id";
 
-my $can = $> == 0 && -e '.git'
+# only root makes roots, of a checkout that is his, where there may be mounts
+my $can = $> == 0
+    && system('git rev-parse -q --verify HEAD > /dev/null 2>&1') == 0
     && system('unshare --mount --pid --fork true > /dev/null 2>&1') == 0;
 if (!$can) {
+    note('nothing here can be a root');
     done_testing;
     exit;
 }
