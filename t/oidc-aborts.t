@@ -2,6 +2,9 @@
 # up again and again while it is pending. The gateway's own log says which it
 # was each time, so that the counts are of awaits, not of attempts.
 #
+# Instrumented, what a worker has lost at its end is a report, too: GH_LEAKS=0
+# where the machine forbids looking for it.
+#
 # environment: GH_ABORTS=1000 of each await (3); GH_ABORT_AT=WORD only the
 # kinds that match it; SEED
 use Gatehouse::Test timeout => 300 + 5 * ($ENV{GH_ABORTS} || 0);
@@ -9,6 +12,7 @@ use Gatehouse::Test::SignOn;
 use Socket ();
 use Time::HiRes qw(sleep time);
 
+$ENV{GH_LEAKS} //= 1;
 my $wanted = $ENV{GH_ABORTS} || 3;
 my $only   = $ENV{GH_ABORT_AT} // '.';
 my $seed   = $ENV{SEED} // int rand 1 << 30;

@@ -24,9 +24,11 @@ sub pid { return $_[0]{pid} }
 sub environment {
     my ($self) = @_;
     my $common = 'abort_on_error=0:exitcode=99:';
+    my $leaks  = $ENV{GH_LEAKS} ? 1 : 0;
 
-    return (ASAN_OPTIONS  => $common . "detect_leaks=0:log_path=$self->{dir}"
-                             . '/san/asan:detect_stack_use_after_return=1',
+    return (ASAN_OPTIONS  => $common . "detect_leaks=$leaks:log_path="
+                             . "$self->{dir}/san/asan"
+                             . ':detect_stack_use_after_return=1',
             UBSAN_OPTIONS => $common . "print_stacktrace=1:log_path="
                              . "$self->{dir}/san/ubsan",
             TSAN_OPTIONS  => "log_path=$self->{dir}/san/tsan",
