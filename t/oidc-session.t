@@ -336,6 +336,10 @@ EOL
     }
     my $ahead = 0;
     my $wait = sub {
+        # that it was used is written behind the answer, by any worker
+        wait_for(sub {
+            !grep { $u->status->{store}{queue} } 1 .. 12;
+        }, 10, 'all to be written');
         $ahead += $_[0];
         open my $fh, '+<', $u->dir . '/clock' or die "clock: $!\n";
         syswrite $fh, pack 'q', $ahead;
