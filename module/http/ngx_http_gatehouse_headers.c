@@ -23,7 +23,8 @@ static ngx_http_header_t *ngx_http_gatehouse_headers_known(
     ngx_http_request_t *r, ngx_table_elt_t *h);
 static void ngx_http_gatehouse_headers_left(ngx_table_elt_t *from,
                                             ngx_table_elt_t *to);
-static void ngx_http_gatehouse_headers_chain(ngx_list_t *kept);
+static void ngx_http_gatehouse_headers_chain(ngx_http_request_t *r,
+                                             ngx_list_t *kept);
 #if (nginx_version < 1023000)
 static ngx_array_t *ngx_http_gatehouse_headers_lines(ngx_http_request_t *r,
                                                      ngx_http_header_t *known);
@@ -91,7 +92,7 @@ ngx_http_gatehouse_headers_drop(ngx_http_request_t *r,
         }
     }
 
-    ngx_http_gatehouse_headers_chain(&kept);
+    ngx_http_gatehouse_headers_chain(r, &kept);
     r->headers_in.headers = kept;
 
     if (r->headers_in.headers.last == &kept.part) {
@@ -172,7 +173,7 @@ ngx_http_gatehouse_headers_left(ngx_table_elt_t *from, ngx_table_elt_t *to)
 /* Each names its old successor, and that one where it is now. */
 
 static void
-ngx_http_gatehouse_headers_chain(ngx_list_t *kept)
+ngx_http_gatehouse_headers_chain(ngx_http_request_t *r, ngx_list_t *kept)
 {
 #if (nginx_version >= 1023000)
     ngx_uint_t i;
@@ -183,7 +184,11 @@ ngx_http_gatehouse_headers_chain(ngx_list_t *kept)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].next != NULL) {
+            if (ngx_http_gatehouse_headers_known(r, &h[i]) == NULL) {
+                /* nginx leaves it as the memory was */
+                h[i].next = NULL;
+
+            } else if (h[i].next != NULL) {
                 h[i].next = h[i].next->next;
             }
         }
