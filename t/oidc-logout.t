@@ -312,6 +312,32 @@ is($full->op->send_logout($full->at . '/oidc_backchannel_logout')->status, 200,
 ok(eval { $full->t->wait_for(sub { $full->ask($grace, '/') == 401 }, 2) },
    'on every worker');
 
+# Given people who come and go while it breaks off now and then
+$full->t->stop;
+$full->t->{store} = 'test:lmdb:%%DIR%%/state?seed=11&fail=25';
+$full->start;
+my (%told, @stay);
+for (1 .. 40) {
+    my ($in, $who) = $full->login('/');
+    $told{ 'in ' . $in->status }++;
+    next if !$who->cookie($NAME);
+    my $out = $who->ask(GET => $full->at . '/oidc_logout', headers => [
+        Accept => 'text/html', 'Sec-Fetch-Site' => 'same-origin' ]);
+    $told{ 'out ' . $out->status }++;
+    push @stay, $who if $out->status == 503 && $who->cookie($NAME);
+}
+is(join(' ', sort keys %told), 'in 200 in 503 out 303 out 503',
+   'each is let in or out, or told that it does not work now')
+    or diag join "\n", map { "$_: $told{$_}" } sort keys %told;
+$full->t->stop;
+is(scalar(() = $full->t->error_log =~ /header already sent/g), 0,
+   'and is told once');
+$full->t->{store} = 'lmdb:%%DIR%%/state';
+$full->start;
+cmp_ok(scalar @stay, '>=', 3, 'given some who could not leave');
+is(scalar(grep { $full->ask($_, '/') != 200 } @stay), 0,
+   'who could not leave is still in: nothing was half done');
+
 # Given six people, and then a store that breaks off now and then
 my @six = map {
     my %old = map { $_->{sid} => 1 } $full->op->sessions;

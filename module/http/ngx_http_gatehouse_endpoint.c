@@ -366,7 +366,9 @@ endpoint_header(ngx_http_request_t *r, const char *name, const char *value)
 }
 
 
-/* gr->body holds what is to be sent; the body filter is not needed for it. */
+/* gr->body holds what is to be sent; the body filter is not needed for it.
+ * Whoever is answered has been: no result of sending, of which there are OK
+ * and AGAIN, may be taken for one of a step. */
 
 static ngx_int_t
 endpoint_send(ngx_http_gatehouse_request_t *gr)
@@ -390,7 +392,9 @@ endpoint_send(ngx_http_gatehouse_request_t *gr)
         return rc;
     }
 
-    return ngx_http_gatehouse_answer_body(r, text);
+    ngx_http_finalize_request(r, ngx_http_gatehouse_answer_body(r, text));
+
+    return NGX_DONE;
 }
 
 

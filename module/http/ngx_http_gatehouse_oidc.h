@@ -148,7 +148,10 @@ ngx_int_t ngx_http_gatehouse_backchannel(ngx_http_gatehouse_request_t *gr,
 ngx_int_t ngx_http_gatehouse_frontchannel(ngx_http_gatehouse_request_t *gr,
                                           ngx_http_gatehouse_oidc_t *oidc);
 
-/* Answers of our own, sent whole; the result is for the phase handler. */
+/*
+ * Answers of our own, sent whole. NGX_DONE: the request is at its end and may
+ * be gone; else a status that the phase handler answers with.
+ */
 ngx_int_t ngx_http_gatehouse_send_page(ngx_http_gatehouse_request_t *gr,
                                        gh_page_t page,
                                        const gh_page_values_t *values,

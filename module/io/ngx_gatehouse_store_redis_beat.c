@@ -80,6 +80,7 @@ ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
     gh_redis_verdict_t verdict;
     ngx_gatehouse_redis_t *redis = store->ctx;
 
+    ngx_memzero(&beat, sizeof(gh_redis_beat_t));
     verdict = gh_redis_beat_judge(reply, &beat);
     again = slot->again;
     redis->beating = 0;
