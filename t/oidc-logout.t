@@ -2,6 +2,7 @@
 # provider's back channel and in its frame; forged, repeated and cross-site
 # ones end nothing, and what the store did not take is not called done.
 use Gatehouse::Test timeout => 400;
+use Gatehouse::Test::Frames;
 use Gatehouse::Test::SignOn;
 
 my $so = Gatehouse::Test::SignOn->new(
@@ -376,5 +377,33 @@ is(join(' ', map { $full->ask($_->{who}, '/') } @six), '401 401 401 401 401 401'
 is(join(' ', map { $full->op->send_logout(
        $full->at . '/oidc_backchannel_logout', token => $_->{token})->status }
        @repeated), '400 400 400 400 400 400', 'and no token counts again');
+
+
+# ---- a browser that does not read -------------------------------------------------------------
+
+# Given a page of ours for whom no byte of it may be sent yet
+my $open = Gatehouse::Test::SignOn->new(t => { h2 => 1 })->start->t;
+my $h2   = Gatehouse::Test::Frames->new($open->connect(
+    port => $open->port($open->nginx_version < 1_025_001 ? 'h2' : '')));
+$h2->send_raw(Gatehouse::Test::Frames::frame(
+    $Gatehouse::Test::Frames::SETTINGS, 0, 0, pack 'nN', 4, 0));
+$h2->ask(1, undef, ':method' => 'GET', ':scheme' => 'http',
+         ':authority' => 'gw.test', ':path' => '/oidc_logged_out');
+ok($h2->until_frame(sub {
+    $_[0]{stream} == 1 && $_[0]{type} == $Gatehouse::Test::Frames::HEADERS;
+}), 'a page is on its way to one who reads nothing yet');
+
+# When it reads
+$h2->send_raw(Gatehouse::Test::Frames::frame(
+    $Gatehouse::Test::Frames::WINDOW, 0, 1, pack 'N', 100_000));
+my $read = '';
+$h2->until_frame(sub {
+    my ($frame) = @_;
+    return 0 if $frame->{stream} != 1 || $frame->{type} != 0;
+    $read .= $frame->{payload};
+    return $frame->{flags} & 1;
+});
+like($read, qr{</html>\s*\z}, 'it has the whole of it, once');
+is(scalar(() = $read =~ /<html/g), 1, 'and the page begins but once');
 
 done_testing;
