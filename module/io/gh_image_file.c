@@ -237,7 +237,8 @@ map_owned(int fd, gh_str_t *out, const char *path, char *why)
         return say(why, "map", path);
     }
 
-    *out = (gh_str_t){ base, (size_t) st.st_size };
+    out->data = base;
+    out->len = (size_t) st.st_size;
 
     return GH_OK;
 }
