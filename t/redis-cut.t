@@ -18,7 +18,7 @@ my $farm  = Gatehouse::Test::Farm->new(
     gates => 2, workers => 2, redis => $redis,
     who => { map { $_ => 'wide' } @who },
     plans => { wide => '100000r/s burst=10000' },
-    timeout => 1000 * $SLOW . 'ms');
+    timeout => 2000 * $SLOW . 'ms');
 
 is(join(' ', map { $farm->ask($_ % 2, $who[$_])->status } 0 .. 3),
    '204 204 204 204', 'all is well');
