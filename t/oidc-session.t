@@ -306,8 +306,23 @@ ok(in_the_end(401, $frank), 'a session that is deleted in the store is over '
    . 'on each worker');
 is($so->ask($carol, '/'), 200, 'and no other');
 
+# Also while a refresh is under way, which brings nobody back
+my $gina    = expired('refresh.slow' => 2);
+my $waiting = $t->connect;
+$waiting->send_raw(Gatehouse::Test::Http::format_request('GET', '/', [
+    [ Host => 'gw.test' ], [ Cookie => "$NAME=" . value($gina) ],
+    [ Accept => 'text/plain' ] ]));
+wait_for(sub { $op->asked('refresh') }, 5, 'a refresh under way');
+is($op->send_logout($so->at . '/oidc_backchannel_logout')->status, 200,
+   'given one who is logged out before the provider answers a refresh');
+is($waiting->read_response('GET')->status, 401,
+   'E25: what was asked with it meanwhile is refused');
+is(at_once(16, "$NAME=" . value($gina)), '401 x 16',
+   'E25: and new tokens do not bring the session back');
+$op->behave;
+
 $t->plant_secret(grep { length() < 4096 } $op->secrets);
-$t->plant_secret(map { value($_) } $carol, $dora, $eve);
+$t->plant_secret(map { value($_) } $carol, $dora, $eve, $gina);
 $t->stop;
 
 

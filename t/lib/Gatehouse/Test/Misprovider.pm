@@ -361,10 +361,11 @@ EOF
 sub sessions {
     my ($self) = @_;
     my @files = glob "$self->{dir}/sessions/*";
+    my %since = map { $_ => (Time::HiRes::stat($_))[9] } @files;
     return map { { sid => m{([^/]+)$} ? $1 : '',
                    %{ $JSON->decode(
                        Gatehouse::Test::Misprovider::State::slurp($_)) } } }
-           sort { -M $b <=> -M $a || $a cmp $b } @files;
+           sort { $since{$a} <=> $since{$b} } @files;
 }
 
 
