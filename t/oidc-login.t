@@ -245,7 +245,7 @@ sub expired_form {
                      : (@HTML, 'Sec-Fetch-Site' => $arg{site} // 'same-origin'),
         $arg{chunked} ? ('Transfer-Encoding' => 'chunked') : (),
         'Content-Type' => $arg{type} // 'application/x-www-form-urlencoded' ],
-        body => $arg{body}));
+        body => $arg{body}, $arg{stop} ? (stop => $arg{stop}) : ()));
 }
 
 my $nasty = q('"><script>alert(1)</script>&amp;);
@@ -302,6 +302,16 @@ for ([ 'no session', $so->person ], [ 'a cookie that is made up', $made_up ]) {
     unlike($got->body, qr/<form[^>]*method="?post/i,
            "E21: nor one of a browser that had $what");
 }
+
+# nor does it follow a login that somebody else takes up: Jack begins anew
+my $callback = qr{/oidc_callback\?};
+my (undef, $held) = expired_form(body => 'secret=of+bob', stop => $callback);
+my $jack = $so->person;
+$jack->visit("$at/", stop => $callback);
+my $his_own = $jack->visit($held->location);
+is($his_own->status . ($jack->cookie($his->{name}) ? ' in' : ''), '200 in',
+   'E2: who begins anew because of a login of another is let in');
+unlike($his_own->body, qr/of.bob/, 'E21: and is not handed the form of that');
 
 
 # ---- pages (E32), websockets -------------------------------------------------------------------
