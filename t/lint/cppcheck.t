@@ -3,7 +3,7 @@ use Gatehouse::Lint;
 
 my @c = files(qr{^(?:module/core/|module/io/gh_|ctl/).*\.c$});
 
-if (my $tool = tool_path('cppcheck')) {
+if (my $tool = tool_path('2.10', 'cppcheck')) {
     my ($out, $status) = run_tool(
         300, $tool, '-q', '-j', 2, '--std=c11', '--language=c',
         '--enable=warning,performance,portability', '--inline-suppr',

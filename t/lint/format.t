@@ -3,7 +3,7 @@ use Gatehouse::Lint;
 
 my @c = files(qr{^(?:module|ctl|t)/.*\.[ch]$});
 
-if (my $tool = tool_path('clang-format-14', 'clang-format')) {
+if (my $tool = tool_path('14', 'clang-format-14', 'clang-format')) {
     my (@bad, %seen);
     my ($out) = run_tool(120, $tool, '--dry-run', '-Werror',
                          '--ferror-limit=1', @c);

@@ -11,8 +11,8 @@ my @c     = files(qr{^(?:module/core/|module/io/gh_|ctl/).*\.c$});
 my @flags = ('-std=c11', '-D_GNU_SOURCE', '-DGH_VERSION=""',
              '-DGH_STATE_DIR=""', '-DGH_CONF_DIR=""', '-Imodule/core',
              '-Imodule/io', '-I/usr/include/hiredis');
-my $tool  = tool_path('clang-tidy-14', 'clang-tidy');
-my $clang = tool_path('clang');
+my $tool  = tool_path('14', 'clang-tidy-14', 'clang-tidy');
+my $clang = tool_path('14', 'clang-14', 'clang');
 my $seen  = ($ENV{GH_BUILD} || 'build') . '/tidy';
 my $end   = time + $SECONDS;
 

@@ -72,12 +72,18 @@ sub clean {
 }
 
 
-# The first of these programs that there is.
+# The first of these programs that there is. Where each version thinks
+# otherwise, one is named, Debian 12's; another is not asked. '': any.
 sub tool_path {
-    my (@names) = @_;
+    my ($version, @names) = @_;
     for my $name (@names) {
-        for my $dir (split /:/, $ENV{PATH}) {
-            return "$dir/$name" if -x "$dir/$name";
+        for my $path (map { "$_/$name" } split /:/, $ENV{PATH}) {
+            next if !-x $path;
+            return $path if $version eq '';
+            my ($said) = run_tool(20, $path, '--version');
+            return $path if $said =~ /\b\Q$version\E\b/;
+            Test::More->builder->skip("$name is not of version $version");
+            return;
         }
     }
     Test::More::fail("$names[-1] is missing: apt-get install $names[-1]");

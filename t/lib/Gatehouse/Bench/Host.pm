@@ -74,10 +74,11 @@ sub haproxy_version {
 # What OpenSSL needs for one verification, in microseconds, pinned to a core.
 sub openssl_verify_us {
     my ($core, $seconds) = @_;
-    my $text = `taskset -c $core openssl speed -seconds $seconds \\
+    # for machines: which bits, signed and verified a second
+    my $text = `taskset -c $core openssl speed -mr -seconds $seconds \\
                 rsa2048 ecdsap256 2>/dev/null`;
-    my ($rsa) = $text =~ m{^rsa 2048 bits .*\s([\d.]+)\s*$}m;
-    my ($ec)  = $text =~ m{^ 256 bits ecdsa .*\s([\d.]+)\s*$}m;
+    my ($rsa) = $text =~ m{^\+F2:\d+:2048:[\d.]+:([\d.]+)}m;
+    my ($ec)  = $text =~ m{^\+F4:\d+:256:[\d.]+:([\d.]+)}m;
 
     # thousands of bytes a second
     my ($sha) = `taskset -c $core openssl speed -seconds $seconds \\
