@@ -47,8 +47,8 @@ my @GOALS = (
       'turns', \&counted ],
     [ 'large set, keys and services in turn', '% CPU', 10, \&grown, 'turns',
       sub { median(@{ $_[0]{cpu_us} || [] }) } ],
-    [ 'p99 while a provider hangs (at most: the upper fence of before)', 'us',
-      \&held_most, \&held_worst ],
+    [ 'p99 while a provider hangs (at most: that of before, or of bare)', 'us',
+      sub { (held($_[0]))[0] }, sub { (held($_[0]))[1] } ],
     [ 'a million keys: reading and compiling', 's of CPU', 10,
       \&million, sub { $_[0]{compile}{read} + $_[0]{compile}{compile} } ],
     [ 'a million keys: first start until in force', 's', 10,
@@ -151,26 +151,24 @@ sub grown {
 }
 
 
-# What is farther out than one and a half times the span of the quartiles
-# would be no noise.
-sub held_most {
+# What was allowed and what was measured, where that was nearest to too much:
+# noise is what it was before and after, or what bare nginx has beside it.
+sub held {
     my ($result) = @_;
     my $held = $result->{held} or return;
-    my @before = map { @{ $held->{$_}{key}{p99_us} } } qw(before after);
-    my ($low, $high) = map { quartile($_, @before) } 1, 3;
+    my @calm = map { @{ $held->{$_}{key}{p99_us} } } qw(before after);
+    my ($low, $high) = map { quartile($_, @calm) } 1, 3;
+    my $fence = $high + 1.5 * ($high - $low);
+    my @worst;
 
-    return $high + 1.5 * ($high - $low);
-}
+    for my $what (grep { !/^(?:before|after)$/ } keys %$held) {
+        my $bare = quartile(3, @{ $held->{$what}{bare}{p99_us} });
+        my $most = $bare > $fence ? $bare : $fence;
+        my $p99  = median(@{ $held->{$what}{key}{p99_us} });
+        @worst = ($most, $p99) if !@worst || $p99 / $most > $worst[1] / $worst[0];
+    }
 
-
-# Whatever the provider does.
-sub held_worst {
-    my ($result) = @_;
-    my $held = $result->{held} or return;
-    my @p99 = sort { $a <=> $b }
-              map { median(@{ $held->{$_}{key}{p99_us} }) }
-              grep { !/^(?:before|after)$/ } keys %$held;
-    return $p99[-1];
+    return @worst;
 }
 
 
