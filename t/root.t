@@ -57,7 +57,7 @@ if (!$can) {
     exit;
 }
 
-pretend(debootstrap => 'echo E: no route to host; mkdir -p "$3"; exit 1');
+pretend(debootstrap => 'echo E: no route to host; mkdir -p "$4"; exit 1');
 my ($said, $status) = root('trixie');
 like($said, qr/no route to host\n.*is there a network\?/s,
      'without a network that is said');
@@ -73,13 +73,13 @@ set -e
 for name in sh cat sleep ls env; do
     file=$(readlink -f "$(command -v $name)")
     for lib in "$file" $(ldd "$file" | grep -o '/[^ ]*'); do
-        mkdir -p "$3$(dirname "$lib")"
-        cp -L "$lib" "$3$lib"
+        mkdir -p "$4$(dirname "$lib")"
+        cp -L "$lib" "$4$lib"
     done
-    mkdir -p "$3/bin"
-    test -e "$3/bin/$name" || cp "$file" "$3/bin/$name"
+    mkdir -p "$4/bin"
+    test -e "$4/bin/$name" || cp "$file" "$4/bin/$name"
 done
-mkdir -p "$3/proc" "$3/dev" "$3/etc"
+mkdir -p "$4/proc" "$4/dev" "$4/etc"
 SH
 
 ($said, $status) = root('trixie', '--', 'sh', '-c', 'cat VERSION; exit 7');
