@@ -3,6 +3,7 @@
 # and never at somebody else's address.
 use Gatehouse::Test timeout => 400;
 use Gatehouse::Test::SignOn;
+use Time::HiRes qw(sleep);
 
 my $so = Gatehouse::Test::SignOn->new(t => {
     policies => {}, tls_names => [ '*.app.test', 'evilapp.test' ] });
@@ -238,7 +239,12 @@ sub expired_form {
     my $who = $so->login('/');
     $op->send_logout("$at/oidc_backchannel_logout", sid => undef);
     wait_for(sub { !grep { $so->ask($who, '/') != 401 } 1 .. 8 }, 5,
-             'the end of a session in every worker');
+             'the end of a session');
+    sleep 0.2;    # how far they are is told ten times a second
+    wait_for(sub {
+        my %at = map { $_->{sequence} => 1 } @{ $t->status->{workers} };
+        keys %at == 1;
+    }, 5, 'every worker to know of it');
     $t->journal_clear;
     return ($who, $who->visit("$at/save?x=1", method => 'POST', headers => [
         $arg{origin} ? (Accept => 'text/html', Origin => $arg{origin})
