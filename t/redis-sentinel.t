@@ -64,12 +64,7 @@ is(stands_at('fourth'), $next, 'the elected one goes on');
 
 # ---- a primary that is killed ---------------------------------------------------------
 
-my $killed = $watch->primary;
-my ($written) = $killed->cli('INFO', 'replication') =~ /master_repl_offset:(\d+)/;
-wait_for(sub {
-    $killed->cli('INFO', 'replication') =~ /state=online,offset=(\d+)/
-        && $1 >= $written;
-}, 60, 'the replica to have all of it');
+my $killed = $watch->synced;
 $killed->kill;
 my $lost = $t->ask('put', name => 'lost', value => 'v')->{rc};
 $next = $watch->wait_for_another($killed->port);

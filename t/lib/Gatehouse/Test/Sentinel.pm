@@ -38,9 +38,13 @@ C<Gatehouse::Test::Redis> objects; what is primary is asked of a sentinel.
 
 Until more than half of the sentinels name another port; returns it.
 
+=item synced
+
+Waits until a replica has all that the primary was told; returns the primary.
+
 =item failover
 
-C<SENTINEL FAILOVER>, and waits for its end.
+C<SENTINEL FAILOVER> of a primary that is C<synced>, and waits for its end.
 
 =back
 
@@ -146,9 +150,24 @@ sub wait_for_another {
 }
 
 
+# Until a replica has what the primary was told up to now: what it has not
+# would be lost with the primary, which is Redis's word and not ours.
+sub synced {
+    my ($self) = @_;
+    my $primary = $self->primary;
+    my ($told) = $primary->cli('INFO', 'replication')
+                 =~ /master_repl_offset:(\d+)/;
+    until_true('a replica to have all of it', sub {
+        $primary->cli('INFO', 'replication') =~ /state=online,offset=(\d+)/
+            && $1 >= $told;
+    });
+    return $primary;
+}
+
+
 sub failover {
     my ($self) = @_;
-    my $port = $self->named;
+    my $port = $self->synced->port;
     until_true('a failover to be accepted', sub {
         $self->{sentinels}[0]->cli('SENTINEL', 'FAILOVER', 'main') eq 'OK';
     });
