@@ -7,14 +7,36 @@
 #include "gh_policy_builder.h"
 #include "gh_policy_set.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 gh_test_set_t gh_test_set;
 
 static bool upstream_known(void *ctx, gh_str_t name);
 static bool is_stopped(void *ctx);
+
+
+char *
+gh_test_set_slurp(const char *path, size_t *n)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    char *bytes;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    *n = (size_t) st.st_size;
+    bytes = malloc(*n);
+    assert_non_null(bytes);
+    assert_int_equal(read(fd, bytes, *n), *n);
+    assert_int_equal(close(fd), 0);
+
+    return bytes;
+}
 
 
 void

@@ -41,6 +41,8 @@ int gh_test_set_end(void **state);
 
 /* A file below gh_test_dir, 0600, put in place by rename. */
 void gh_test_set_write(const char *name, const char *text);
+/* All *n bytes of a file; the caller frees them. */
+char *gh_test_set_slurp(const char *path, size_t *n);
 
 gh_policy_build_t *gh_test_set_builder(void);
 gh_rc_t gh_test_set_try(gh_policy_build_t *b); /* to publish */

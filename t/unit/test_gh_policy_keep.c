@@ -221,25 +221,6 @@ whatever_happens_the_image_is_that_of_a_fresh_reading(void **state)
 }
 
 
-static char *
-slurp(const char *path, size_t *n)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY);
-    char *bytes;
-
-    assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &st), 0);
-    *n = (size_t) st.st_size;
-    bytes = malloc(*n);
-    assert_non_null(bytes);
-    assert_int_equal(read(fd, bytes, *n), *n);
-    assert_int_equal(close(fd), 0);
-
-    return bytes;
-}
-
-
 static void
 an_invalid_set_leaves_what_was_kept(void **state)
 {
@@ -336,7 +317,7 @@ what_is_gone_from_the_files_is_not_kept_for_good(void **state)
     assert_int_equal(gh_policy_build_keep(b), GH_OK);
     gh_policy_build_destroy(b);
 
-    bytes = slurp(gh_test_path("s/policies.parts"), &n);
+    bytes = gh_test_set_slurp(gh_test_path("s/policies.parts"), &n);
     assert_non_null(memmem(bytes, n, "gold", 4));
     assert_null(memmem(bytes, n, "orders_v1", 9));
     free(bytes);

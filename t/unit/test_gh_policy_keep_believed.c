@@ -94,31 +94,12 @@ seal(const char *path, char *bytes, size_t n)
 }
 
 
-static char *
-slurp(const char *path, size_t *n)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY);
-    char *bytes;
-
-    assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &st), 0);
-    *n = (size_t) st.st_size;
-    bytes = malloc(*n);
-    assert_non_null(bytes);
-    assert_int_equal(read(fd, bytes, *n), *n);
-    assert_int_equal(close(fd), 0);
-
-    return bytes;
-}
-
-
 /* 40 bytes into the file, whoever made it: with a right checksum. */
 static void
 make_it_another_versions(const char *path)
 {
     size_t n;
-    char *bytes = slurp(path, &n);
+    char *bytes = gh_test_set_slurp(path, &n);
 
     bytes[40] = (char) ~bytes[40];
     seal(path, bytes, n);
@@ -204,7 +185,7 @@ values_that_no_file_can_have_are_read_again(void **state)
     gh_test_set_write("p/a.json", PLANS);
     gh_test_set_publish_and_keep();
 
-    bytes = slurp(gh_test_path("s/policies.parts"), &n);
+    bytes = gh_test_set_slurp(gh_test_path("s/policies.parts"), &n);
     amount = memmem(bytes, n, &nine, sizeof(nine));
     assert_non_null(amount);
     memcpy(amount, &none, sizeof(none));
