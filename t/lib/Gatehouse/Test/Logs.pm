@@ -58,9 +58,13 @@ sub leaks {
     return if !@$secrets;
     my $any = join '|', map { quotemeta } @$secrets;
 
+    # (of hundreds perl looks for their beginnings far sooner than for all)
+    my %begin = map { substr($_, 0, 8) => 1 } @$secrets;
+    my $begin = join '|', map { quotemeta } keys %begin;
+
     open my $fh, '<:raw', $path or return;
     while (my $line = <$fh>) {
-        next if $line !~ /$any/;
+        next if $line !~ /$begin/ || $line !~ /$any/;
         next if $name eq 'debug.log' && $line !~ /gatehouse/;
         push @bad, "$name:$.: a secret: " . substr $line, 0, 300;
         last if @bad >= 10;
