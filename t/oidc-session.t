@@ -9,6 +9,15 @@ my $so = Gatehouse::Test::SignOn->new(
     provider => "    jwks_min_interval 1s;\n");
 my ($t, $op) = ($so->t, $so->op);
 my $other = Gatehouse::Test::Misprovider->new(tls => 0, alg => 'ES256');
+
+# Providers that cannot answer, each in its way; they wait side by side
+my @away = map { { what => $_->[0], switch => $_->[1], op =>
+    Gatehouse::Test::Misprovider->new(tls => 0, alg => 'ES256') } } (
+    [ 'that is broken', { 'refresh.status' => 503 } ],
+    [ 'that hangs up', { 'refresh.close' => 1 } ],
+    [ 'that answers with a page', { 'refresh.html' => 1 } ],
+    [ 'that is busy', { 'refresh.retry' => 5 } ],
+    [ 'that is out of its mind', { 'refresh.error' => '400 temporarily' } ]);
 my @conf = (http => $so->block('other', $other), locations => <<'EOL');
     location / {
         gatehouse_authenticate  oidc=staff;
@@ -31,41 +40,58 @@ $conf[3] .= <<'EOL';
         proxy_pass              http://echo;
     }
 EOL
+for my $i (0 .. $#away) {
+    $conf[1] .= $so->block("away$i", $away[$i]{op});
+    $conf[3] .= "location /away$i { gatehouse_authenticate oidc=away$i;"
+              . " proxy_pass http://echo; }\n";
+}
 $so->start(@conf);
 
 my $NAME = '__Host-gh-staff';
 
 sub value { return $_[0]->cookie($_[1] // $NAME)->{value} }
 
+sub cookie { return join '=', $_[1] // $NAME, value(@_) }
+
 # So many requests at once, on connections of their own, so that each worker
-# has some: their statuses, counted
-sub at_once {
+# has some
+sub begin {
     my ($n, $cookie, $path) = @_;
     my @open = map { $t->connect } 1 .. $n;
     $_->send_raw(Gatehouse::Test::Http::format_request(
         'GET', $path // '/', [ [ Host => 'gw.test' ], [ Cookie => $cookie ],
                                [ Accept => 'text/plain' ] ])) for @open;
+    return @open;
+}
+
+# Their statuses, counted
+sub statuses {
     my %seen;
     $seen{ $_->read_response('GET', 20 * Gatehouse::Test::slow())->status }++
-        for @open;
+        for @_;
     return join ' ', map { "$_ x $seen{$_}" } sort keys %seen;
 }
 
-# Somebody whose token is about to expire, and then has
-sub expired {
-    my (%switch) = @_;
-    $op->behave->misbehave(expires_in => 1);
-    my $who = $so->login('/');
-    my $at  = time;
-    $op->behave->misbehave(%switch)->forget;
-    wait_for(sub { time >= $at + 2 }, 5, 'the end of a token');
+sub at_once { return statuses(begin(@_)) }
+
+# Somebody whose token is about to expire
+sub soon_expired {
+    my ($from, $path) = @_;
+    $from->misbehave(expires_in => 1);
+    my $who = $so->login($path);
+    $from->behave;
     return $who;
+}
+
+# and then has, like those of all who came before
+sub wait_for_expiry {
+    my $at = time;
+    return wait_for(sub { time >= $at + 2 }, 5, 'the end of a token');
 }
 
 # What everybody gets in the end, on both workers
 sub in_the_end {
-    my ($status, $who, $path) = @_;
-    my $cookie = "$NAME=" . value($who);
+    my ($status, $cookie, $path) = @_;
     return eval {
         wait_for(sub { at_once(8, $cookie, $path) eq "$status x 8" }, 5);
     } || 0;
@@ -74,81 +100,95 @@ sub in_the_end {
 
 # ---- refresh (E25, E26, 2.1 refresh-token) ------------------------------------------
 
-my $alice = expired();
-is(at_once(100, "$NAME=" . value($alice)), '200 x 100',
+my @ends = (
+    [ 'a refused one (invalid_grant)', refresh_refused => 1 ],
+    [ 'E26, 2.1 refresh-token-invalid-sub', refresh_sub_wrong => 1 ],
+    [ 'E26, 2.1 refresh-token-invalid-issuer', refresh_iss_wrong => 1 ],
+    [ 'E26: for another client', refresh_aud_wrong => 1 ],
+    [ 'E26: another nonce', refresh_nonce_wrong => 1 ],
+    [ 'E26: a signature that is none of theirs', signature_wrong => 1 ],
+    [ 'E26: no signature at all', alg_none => 1 ],
+    [ 'E26: userinfo of somebody else', userinfo_sub_wrong => 1 ]);
+my @fine = (
+    [ 'no new id_token', refresh_no_id_token => 1 ],
+    [ 'no new refresh token', refresh_same_token => 1 ],
+    [ 'a new life without expires_in', expires_in_missing => 1 ]);
+
+# Given people at one provider, each of whom will meet it in another mood, one
+# at each of those that will be away, and two admins
+my @ann = (sub => 'u-7', name => 'Ann');
+$op->person(@ann);
+my ($alice, $bob) = map { soon_expired($op, '/') } 1, 2;
+my @leaving = map { soon_expired($op, '/') } @ends;
+my @staying = map { soon_expired($op, '/') } @fine;
+$away[$_]{who} = soon_expired($away[$_]{op}, "/away$_") for 0 .. $#away;
+
+my %admin;
+for my $from (qw(id_token userinfo)) {
+    my @groups = (groups => ['admin']);
+    $op->person(@ann, $from eq 'id_token' ? @groups : ());
+    $op->misbehave(expires_in => 1, $from eq 'userinfo'
+                   ? (userinfo_with => {@groups}) : ());
+    $admin{$from} = $so->login('/');
+    is($so->ask($admin{$from}, '/admin/'), 200, "E24: an admin, says $from");
+    $op->behave;
+}
+$op->person(@ann)->forget;
+wait_for_expiry();
+
+is(at_once(100, cookie($alice)), '200 x 100',
    'E25: a hundred requests at the end of a token succeed');
 is($op->asked('refresh'), 1, 'E25: by one refresh for both workers');
-is(at_once(20, "$NAME=" . value($alice)), '200 x 20', 'and go on');
+is(at_once(20, cookie($alice)), '200 x 20', 'and go on');
 is($op->asked('refresh'), 1, 'with the new token');
+
+# A provider that cannot answer ends nothing: what is asked now is answered
+# behind all that follows
+for my $i (0 .. $#away) {
+    my $at = $away[$i];
+    $at->{op}->misbehave(%{ $at->{switch} })->forget;
+    $at->{open} = [ begin(10, cookie($at->{who}, "__Host-gh-away$i"),
+                          "/away$i") ];
+}
 
 # Twice in a row: tokens that live for a second only
 $op->misbehave(expires_in => 1);
-my $bob = expired(expires_in => 1);
-my $soon = time;
-is(at_once(10, "$NAME=" . value($bob)), '200 x 10', 'a refresh');
+is(at_once(10, cookie($bob)), '200 x 10', 'a refresh');
 $op->behave;
-wait_for(sub { time >= $soon + 2 }, 5);
-is(at_once(10, "$NAME=" . value($bob)), '200 x 10',
+wait_for_expiry();
+is(at_once(10, cookie($bob)), '200 x 10',
    'E25: and the next one, two seconds later');
 
-for ([ 'a refused one (invalid_grant)', refresh_refused => 1 ],
-     [ 'E26, 2.1 refresh-token-invalid-sub', refresh_sub_wrong => 1 ],
-     [ 'E26, 2.1 refresh-token-invalid-issuer', refresh_iss_wrong => 1 ],
-     [ 'E26: for another client', refresh_aud_wrong => 1 ],
-     [ 'E26: another nonce', refresh_nonce_wrong => 1 ],
-     [ 'E26: a signature that is none of theirs', signature_wrong => 1 ],
-     [ 'E26: no signature at all', alg_none => 1 ],
-     [ 'E26: userinfo of somebody else', userinfo_sub_wrong => 1 ])
-{
-    my ($what, @switch) = @$_;
-    my $who = expired(@switch);
-    my $old = value($who);
-    ok(in_the_end(401, $who), "$what ends the session");
+for my $i (0 .. $#ends) {
+    my ($what, @switch) = @{ $ends[$i] };
+    my $old = cookie($leaving[$i]);
+    $op->misbehave(@switch);
+    ok(in_the_end(401, $old), "$what ends the session");
     $op->behave;
-    is(at_once(4, "$NAME=$old"), '401 x 4', "$what: for good");
+    is(at_once(4, $old), '401 x 4', "$what: for good");
 }
 
-for ([ 'no new id_token', refresh_no_id_token => 1 ],
-     [ 'no new refresh token', refresh_same_token => 1 ],
-     [ 'a new life without expires_in', expires_in_missing => 1 ])
-{
-    my ($what, @switch) = @$_;
-    my $who = expired(@switch);
-    is(at_once(10, "$NAME=" . value($who)), '200 x 10',
+for my $i (0 .. $#fine) {
+    my ($what, @switch) = @{ $fine[$i] };
+    $op->misbehave(@switch)->forget;
+    is(at_once(10, cookie($staying[$i])), '200 x 10',
        "2.1 refresh-token: $what is fine");
     is($op->asked('refresh'), 1, "2.1 refresh-token: $what, asked once");
+    $op->behave;
 }
-
-# A provider that cannot answer ends nothing
-for ([ 'that is broken', 'refresh.status' => 503 ],
-     [ 'that hangs up', 'refresh.close' => 1 ],
-     [ 'that answers with a page', 'refresh.html' => 1 ],
-     [ 'that is busy', 'refresh.retry' => 5 ],
-     [ 'that is out of its mind', 'refresh.error' => '400 temporarily' ])
-{
-    my ($what, @switch) = @$_;
-    my $who = expired(@switch);
-    is(at_once(10, "$NAME=" . value($who)), '200 x 10',
-       "a provider $what leaves the session for a while");
-    cmp_ok($op->asked('refresh'), '<=', 2,
-           "a provider $what is asked at most once by each worker");
-}
-$op->behave;
 
 # E24: what has changed at the provider
-for my $from (qw(id_token userinfo)) {
-    $op->behave->person(sub => 'u-7', name => 'Ann',
-                        $from eq 'id_token' ? (groups => ['admin']) : ());
-    my @told = (userinfo_with => { groups => ['admin'] });
-    $op->misbehave(expires_in => 1, $from eq 'userinfo' ? @told : ());
-    my $who = $so->login('/');
-    my $at = time;
-    is($so->ask($who, '/admin/'), 200, "E24: an admin, says $from");
-    $op->behave->person(sub => 'u-7', name => 'Ann');
-    wait_for(sub { time >= $at + 2 }, 5);
-    ok(in_the_end(403, $who, '/admin/'),
+for my $from (sort keys %admin) {
+    ok(in_the_end(403, cookie($admin{$from}), '/admin/'),
        "E24: no admin any more after the refresh, says $from");
-    is($so->ask($who, '/'), 200, 'E24: and still somebody');
+    is($so->ask($admin{$from}, '/'), 200, 'E24: and still somebody');
+}
+
+for my $at (@away) {
+    is(statuses(@{ $at->{open} }), '200 x 10',
+       "a provider $at->{what} leaves the session for a while");
+    cmp_ok($at->{op}->asked('refresh'), '<=', 2,
+           "a provider $at->{what} is asked at most once by each worker");
 }
 
 
@@ -162,7 +202,7 @@ $eve->jar->plant(name => $NAME, value => $planted, host => 'gw.test',
                  secure => 1);
 $eve->visit($so->at . '/oidc_login?target_link_uri=/');
 isnt(value($eve), $planted, 'E8: a login makes a new session');
-ok(in_the_end(401, $mallory), 'E8: and the one of before has ended');
+ok(in_the_end(401, cookie($mallory)), 'E8: and the one of before has ended');
 my $fixed = $so->person;
 $fixed->jar->plant(name => $NAME, value => 'A' x 64, host => 'gw.test',
                    secure => 1);
@@ -283,46 +323,52 @@ $op->start;
 wait_for(sub { my ($page) = $so->login('/'); $page->status == 200 }, 5,
          'a login with the new keys');
 
-# A refresh that a killed worker had begun is made by the other
-my $dora = expired('refresh.hang' => 1);
-my @asked = map { $t->connect } 1 .. 4;
-$_->send_raw(Gatehouse::Test::Http::format_request('GET', '/', [
-    [ Host => 'gw.test' ], [ Cookie => "$NAME=" . value($dora) ],
-    [ Accept => 'text/plain' ] ])) for @asked;
-wait_for(sub { $op->asked('refresh') }, 5, 'a refresh under way');
-$op->behave;
+# A refresh that a killed worker had begun is made by the other, when it is
+# clear that nobody else does: behind the next stories
+my $dora    = soon_expired($other, '/other');
+my $gina    = soon_expired($op, '/');
+my ($hers)  = reverse $op->sessions;
+my $of_dora = cookie($dora, '__Host-gh-other');
+wait_for_expiry();
+$other->misbehave('refresh.hang' => 1)->forget;
+my @asked = begin(4, $of_dora, '/other');
+wait_for(sub { $other->asked('refresh') }, 5, 'a refresh under way');
+$other->behave;
 $t->kill_worker for 1, 2;
-ok(in_the_end(200, $dora), 'a session survives the death of who refreshed it');
-@asked = ();
+@asked = begin(8, $of_dora, '/other');
 
 
 # ---- how it ends ------------------------------------------------------------------------------
 
 # Its record goes: by a logout token, which names it alone
 my $frank = $so->login('/');
-is(at_once(8, "$NAME=" . value($frank)), '200 x 8', 'both workers know him');
+is(at_once(8, cookie($frank)), '200 x 8', 'both workers know him');
 $op->send_logout($so->at . '/oidc_backchannel_logout');
-ok(in_the_end(401, $frank), 'a session that is deleted in the store is over '
-   . 'on each worker');
+ok(in_the_end(401, cookie($frank)), 'a session that is deleted in the store '
+   . 'is over on each worker');
 is($so->ask($carol, '/'), 200, 'and no other');
 
 # Also while a refresh is under way, which brings nobody back
-my $gina    = expired('refresh.slow' => 2);
-my $waiting = $t->connect;
-$waiting->send_raw(Gatehouse::Test::Http::format_request('GET', '/', [
-    [ Host => 'gw.test' ], [ Cookie => "$NAME=" . value($gina) ],
-    [ Accept => 'text/plain' ] ]));
+$op->misbehave('refresh.slow' => 2)->forget;
+my ($waiting) = begin(1, cookie($gina));
 wait_for(sub { $op->asked('refresh') }, 5, 'a refresh under way');
-is($op->send_logout($so->at . '/oidc_backchannel_logout')->status, 200,
+is($op->send_logout($so->at . '/oidc_backchannel_logout', %$hers)->status, 200,
    'given one who is logged out before the provider answers a refresh');
 is($waiting->read_response('GET')->status, 401,
    'E25: what was asked with it meanwhile is refused');
-is(at_once(16, "$NAME=" . value($gina)), '401 x 16',
+is(at_once(16, cookie($gina)), '401 x 16',
    'E25: and new tokens do not bring the session back');
 $op->behave;
 
-$t->plant_secret(grep { length() < 4096 } $op->secrets);
-$t->plant_secret(map { value($_) } $carol, $dora, $eve, $gina);
+# Then Dora's, which was left half done
+is(statuses(@asked), '200 x 8', 'what waits for a dead worker is answered');
+ok(in_the_end(200, $of_dora, '/other'),
+   'a session survives the death of who refreshed it');
+
+$t->plant_secret(grep { length() < 4096 } map { $_->secrets } $op, $other,
+                 map { $_->{op} } @away);
+$t->plant_secret(map { value($_) } $carol, $eve, $gina);
+$t->plant_secret(value($dora, '__Host-gh-other'));
 $t->stop;
 
 
