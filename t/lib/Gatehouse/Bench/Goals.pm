@@ -9,7 +9,8 @@ use Exporter 'import';
 
 use Gatehouse::Bench::Numbers qw(median quartile);
 
-our @EXPORT_OK = qw(verdicts cpu_added instructions_added verify_ratio);
+our @EXPORT_OK = qw(verdicts cpu_added instructions instructions_added
+                    verify_ratio);
 
 my $MILLION = 1_000_000;
 
@@ -40,13 +41,13 @@ my @GOALS = (
     [ 'signature, 64 KB body, over bare with SHA-256 and the verify', 'times',
       1.2, \&signature_ratio, 'signed-64k' ],
     [ 'large set, the same request', '% instructions', 5, \&grown,
-      'large', \&counted ],
+      'large', \&instructions ],
     [ 'large set, the same request', '% CPU', 10, \&grown, 'large',
-      sub { median(@{ $_[0]{cpu_us} || [] }) } ],
+      \&cpu ],
     [ 'large set, keys and services in turn', '% instructions', 5, \&grown,
-      'turns', \&counted ],
+      'turns', \&instructions ],
     [ 'large set, keys and services in turn', '% CPU', 10, \&grown, 'turns',
-      sub { median(@{ $_[0]{cpu_us} || [] }) } ],
+      \&cpu ],
     [ 'p99 while a provider hangs (at most: that of before, or of bare)', 'us',
       sub { (held($_[0]))[0] }, sub { (held($_[0]))[1] } ],
     [ 'a million keys: reading and compiling', 's of CPU', 10,
@@ -100,13 +101,18 @@ sub bare_of {
 }
 
 
-# SHA-256 apart
+# Of a path or of a row of the scale, SHA-256 apart.
+sub instructions {
+    my ($result, $name) = @_;
+    my $count = $result->{instructions}{$name} or return;
+    return $count->{all} - $count->{sha};
+}
+
+
 sub instructions_added {
     my ($result, $name) = @_;
-    my $path = $result->{instructions}{$name} or return;
-    my $bare = $result->{instructions}{ bare_of($result, $name) };
-
-    return $path->{all} - $path->{sha} - $bare->{all} + $bare->{sha};
+    my $own = instructions($result, $name) // return;
+    return $own - instructions($result, bare_of($result, $name));
 }
 
 
@@ -131,11 +137,11 @@ sub signature_ratio {
 }
 
 
-# Of a row of the scale, SHA-256 apart.
-sub counted {
-    my ($row) = @_;
-    my $count = $row->{instructions} or return;
-    return $count->{all} - $count->{sha};
+# Of a row of the scale.
+sub cpu {
+    my ($result, $name) = @_;
+    my $scale = $result->{scale} or return;
+    return median(@{ $scale->{got}{$name}{cpu_us} });
 }
 
 
@@ -143,9 +149,8 @@ sub counted {
 # nothing.
 sub grown {
     my ($result, $name, $value) = @_;
-    my %row = map { $_->{name} => $_ } @{ ($result->{scale} || {})->{rows} };
-    my $small = $value->($row{small} // {}) or return;
-    my $large = $value->($row{$name} // {}) or return;
+    my $small = $value->($result, 'small') or return;
+    my $large = $value->($result, $name) or return;
 
     return $large > $small ? ($large / $small - 1) * 100 : 0;
 }

@@ -11,7 +11,7 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Gatehouse::Bench::Http;
-use Gatehouse::Bench::Rounds qw(measure_once);
+use Gatehouse::Bench::Rounds qw(measure);
 use Gatehouse::Test::Misprovider;
 
 our @EXPORT_OK = qw(measure_held faults);
@@ -19,12 +19,11 @@ our @EXPORT_OK = qw(measure_held faults);
 my @FAULTS = ([ hang => 1, 'hangs' ], [ slow => 2, 'takes 2 s' ],
               [ drip => 0.05, 'sends 20 bytes a second' ],
               [ garbage => 1, 'sends garbage' ], [ huge => 1, 'sends 1 GB' ]);
-my %PATH = map {
+my @PATHS = map {
     my ($name, $server, $target, $sent) = @$_;
-    $name => { name => "held-$name", server => $server, port => uc $server,
-               target => $target, sent => $sent, status => 200 }
-} [ qw(key gate /key key) ], [ qw(session gate /session session) ],
-  [ qw(bare bare / key) ];
+    { name => $name, server => $server, port => uc $server,
+      target => $target, sent => $sent, status => 200 }
+} [ qw(bare bare / key) ], [ qw(key gate /key key) ], [ qw(session gate /session session) ];
 my $MOST = 5; # rounds for each
 
 
@@ -34,7 +33,8 @@ sub faults { return @FAULTS }
 # By when (before, after, or a fault) and path (key, session, bare): lists of
 # p50_us and p99_us; and how often the provider was asked in each.
 sub measure_held {
-    my ($site, $rounds, $seconds) = @_;
+    my ($site) = @_;
+    my $rounds = $site->extent('rounds');
     my $n = $rounds < $MOST ? $rounds : $MOST;
     my $provider = Gatehouse::Test::Misprovider->new(tls => 0);
     my %got;
@@ -55,13 +55,7 @@ sub measure_held {
         $site->start('gate');
         Gatehouse::Bench::Http::wait_until(
             sub { $provider->asked('keys') }, 30, 'a call to the provider');
-        for (1 .. $n) {
-            for my $name (sort keys %PATH) {
-                my $one = measure_once($site, $PATH{$name}, $seconds);
-                push @{ $got{$when}{$name}{$_} }, $one->{$_}
-                    for qw(p50_us p99_us);
-            }
-        }
+        measure($site, $got{$when} //= {}, @PATHS) for 1 .. $n;
         $got{$when}{calls} = $provider->asked('keys');
     }
 

@@ -8,32 +8,66 @@ use warnings;
 use Exporter 'import';
 
 use Gatehouse::Bench::Http;
+use Gatehouse::Bench::Together qw(together);
 
-our @EXPORT_OK = qw(count_instructions callgrind);
+our @EXPORT_OK = qw(count_instructions);
 
-my $WARM  = 200;
-my $COUNT = 2000;
-my $QUICK = 200; # where it only must be seen to work
+my $READY_S = 300; # it is slow
+
+
+# By name: { all =>, sha => } per request of each of @what, which have a name,
+# a server, the name of its port, and the requests to send in turn.
+sub count_instructions {
+    my ($site, $tell, @what) = @_;
+    my (%of, @servers);
+
+    for my $one (@what) {
+        push @servers, $one->{server} if !$of{ $one->{server} };
+        push @{ $of{ $one->{server} } }, $one;
+    }
+
+    my @counts = together($site->extent('counters'), map {
+        my $name = $_;
+        sub { $tell->($name); count_on($site, $name, @{ $of{$name} }) }
+    } @servers);
+    return { map { %$_ } @counts };
+}
+
+
+sub count_on {
+    my ($site, $name, @what) = @_;
+    my $server = $site->server($name, callgrind($site, $name));
+
+    $site->wait_until_ready("\U${name}_STATUS", $READY_S)
+        if $site->{ports}{"\U${name}_STATUS"};
+    my %count = map {
+        $_->{name} => count($site, $server, $site->port($_->{port}),
+                            @{ $_->{requests} })
+    } @what;
+    $server->stop;
+    return \%count;
+}
 
 
 # The command before the server's own.
 sub callgrind {
-    my ($site) = @_;
+    my ($site, $name) = @_;
     return ('valgrind', '-q', '--tool=callgrind', '--instr-atstart=no',
-            "--callgrind-out-file=$site->{dir}/cg.%p", prefix($site));
+            "--callgrind-out-file=$site->{dir}/cg.%p", prefix($site, $name));
 }
 
 
 # Where it listens to callgrind_control: not among what others leave.
-sub prefix { return "--vgdb-prefix=$_[0]{dir}/vgdb" }
+sub prefix {
+    my ($site, $name) = @_;
+    return "--vgdb-prefix=$site->{dir}/vgdb-$name";
+}
 
 
-# { all =>, sha => } per request of a server that runs under callgrind.
-sub count_instructions {
+sub count {
     my ($site, $server, $port, @requests) = @_;
-    my $pid = $server->worker;
-    my $out = "$site->{dir}/cg.$pid";
-    my $n = $site->{quick} ? $QUICK : $COUNT;
+    my $out = "$site->{dir}/cg." . $server->worker;
+    my ($warm, $counted) = map { $site->extent($_) } qw(warm counted);
     my $ask = sub {
         my ($n, @which) = @_;
         my @got = Gatehouse::Bench::Http::ask($port, $n, @which);
@@ -42,26 +76,26 @@ sub count_instructions {
 
     # what is new is found out before; of many requests those that are
     # counted are new
-    $ask->($WARM, reverse @requests);
-    $server->rest;
-    control($site, '-i', 'on', $pid);
-    $ask->($n, @requests);
+    $ask->($warm, reverse @requests);
+    $server->rest($site->extent('rest_s'));
+    control($site, $server, '-i', 'on');
+    $ask->($counted, @requests);
     unlink glob "$out.*";
-    control($site, '-d', $pid);
-    control($site, '-i', 'off', $pid);
+    control($site, $server, '-d');
+    control($site, $server, '-i', 'off');
     $site->empty_logs;
 
     my ($file) = glob "$out.*";
     die "callgrind wrote nothing\n" if !defined $file;
     my ($all, $sha) = read_costs($file);
     unlink $file;
-    return { all => $all / $n, sha => $sha / $n };
+    return { all => $all / $counted, sha => $sha / $counted };
 }
 
 
 sub control {
-    my ($site, @arg) = @_;
-    unshift @arg, prefix($site);
+    my ($site, $server, @arg) = @_;
+    @arg = (prefix($site, $server->{name}), @arg, $server->worker);
     my $said = `callgrind_control @arg 2>&1`;
     die "callgrind_control @arg: $said\n" if $? || $said =~ /Error/;
     return;

@@ -12,29 +12,47 @@ use Time::HiRes qw(sleep time);
 my (%running, $OWNER);
 
 
-# start(core => 0, command => [...], port => to wait for, log => file,
-#       seconds => to wait at most)
+# start(name => as the site calls it, core => 0 (or 0,1), command => [...],
+#       port => to wait for, log => file, seconds => to wait at most)
 sub start {
     my ($class, %arg) = @_;
     my $self = bless {%arg}, $class;
+
+    $self->{pid} = begin(sub {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $arg{out} // $arg{log} or POSIX::_exit(1);
+        open STDERR, '>>', $arg{log} or POSIX::_exit(1);
+        exec 'taskset', '-c', $arg{core}, @{ $arg{command} };
+    });
+    $self->wait_for("port $arg{port}", sub { answers($arg{port}) })
+        if $arg{port};
+    return $self;
+}
+
+
+# A process that does a part of our own work.
+sub of_ours {
+    my ($class, $work) = @_;
+    return bless { pid => begin(sub { $work->(); exit 0 }) }, $class;
+}
+
+
+# What another process has started is not ours to end.
+sub begin {
+    my ($work) = @_;
 
     $OWNER //= $$;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         POSIX::setpgid(0, 0);
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $arg{out} // $arg{log} or POSIX::_exit(1);
-        open STDERR, '>>', $arg{log} or POSIX::_exit(1);
-        exec 'taskset', '-c', $arg{core}, @{ $arg{command} }
-            or POSIX::_exit(127);
+        ($OWNER, %running) = ($$);
+        $work->();
+        POSIX::_exit(127);
     }
 
     POSIX::setpgid($pid, $pid);
-    $self->{pid} = $pid;
     $running{$pid} = 1;
-    $self->wait_for("port $arg{port}", sub { answers($arg{port}) })
-        if $arg{port};
-    return $self;
+    return $pid;
 }
 
 
@@ -87,11 +105,11 @@ sub cpu_s {
 # Until its threads have nothing left to do: after its start it reads a large
 # set of policies once more, beside what is measured.
 sub rest {
-    my ($self) = @_;
+    my ($self, $seconds) = @_;
     my ($was, $since) = ($self->cpu_s, time);
 
     Gatehouse::Bench::Http::wait_until(sub {
-        return 0 if time - $since < 1;
+        return 0 if time - $since < $seconds;
         my $now = $self->cpu_s;
         my $idle = $now - $was < 0.2 * (time - $since);
         ($was, $since) = ($now, time);
@@ -108,6 +126,15 @@ sub memory_kb {
     local $/;
     my %kb = <$in> =~ /^(Rss|Pss|Private_Dirty):\s*(\d+)/mg;
     return \%kb;
+}
+
+
+sub wait_for_end {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    waitpid $pid, 0;
+    delete $running{$pid};
+    return;
 }
 
 

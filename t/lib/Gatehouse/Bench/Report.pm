@@ -7,7 +7,8 @@ use warnings;
 use Exporter 'import';
 
 use Gatehouse::Bench::Held qw(faults);
-use Gatehouse::Bench::Goals qw(cpu_added instructions_added verify_ratio);
+use Gatehouse::Bench::Goals qw(cpu_added instructions instructions_added
+                               verify_ratio);
 use Gatehouse::Bench::Numbers qw(median spread kilo micro);
 use Gatehouse::Bench::Words qw(page);
 
@@ -89,13 +90,6 @@ sub paths {
 }
 
 
-sub instructions {
-    my ($result, $name) = @_;
-    my $path = $result->{instructions}{$name} or return;
-    return $path->{all} - $path->{sha};
-}
-
-
 sub verify {
     my ($result) = @_;
     my @rows;
@@ -136,10 +130,10 @@ sub scale {
     my $scale = $result->{scale} or return;
 
     return table([ 'requests', 'requests/s', 'CPU us', 'instructions' ], map {
-        my $count = $_->{instructions};
-        [ $_->{title}, spread('%.0f', @{ $_->{rate} }),
-          spread('%.1f', @{ $_->{cpu_us} }),
-          $count ? kilo($count->{all} - $count->{sha}) : '' ]
+        my $got = $scale->{got}{ $_->{name} };
+        [ $_->{title}, spread('%.0f', @{ $got->{rate} }),
+          spread('%.1f', @{ $got->{cpu_us} }),
+          kilo(instructions($result, $_->{name})) ]
     } @{ $scale->{rows} });
 }
 
@@ -229,10 +223,10 @@ sub stopped {
                    'decided alone', 'without: p50 us', 'p99 us' ], map {
         my $when = $_;
         my ($with, $without) = map {
-            my $of = $got->{$_}{$when};
+            my $of = $got->{$when}{$_};
             [ map { spread('%.0f', @{ $of->{$_} }) } qw(p50_us p99_us) ]
         } qw(key free);
-        [ $when, @$with, $got->{alone}{$when}, @$without ]
+        [ $when, @$with, $got->{$when}{alone}, @$without ]
     } qw(before during after));
 }
 

@@ -10,10 +10,10 @@ use Exporter 'import';
 use Gatehouse::Bench::Host qw(openssl_verify_us);
 use Gatehouse::Bench::Http;
 use Gatehouse::Bench::Load qw(load);
+use Gatehouse::Bench::Together qw(together);
 
-our @EXPORT_OK = qw(check_answers measure_rounds measure_once);
+our @EXPORT_OK = qw(check_answers measure_rounds measure);
 
-my $CLIENTS = 16;
 my $VERIFY_EVERY = 4; # rounds between two measures of OpenSSL itself
 
 
@@ -49,7 +49,8 @@ sub first_line {
 
 # Results by path: lists of rate, cpu_us, p99_us; and verify_us by algorithm.
 sub measure_rounds {
-    my ($site, $rounds, $seconds, $tell, @paths) = @_;
+    my ($site, $tell, @paths) = @_;
+    my $rounds = $site->extent('rounds');
     my (%got, %verify);
 
     for my $round (1 .. $rounds) {
@@ -57,10 +58,7 @@ sub measure_rounds {
             my %us = openssl_verify_us($site->{worker}, 1);
             push @{ $verify{$_} }, $us{$_} for keys %us;
         }
-        for my $path (@paths) {
-            my $one = measure_once($site, $path, $seconds);
-            push @{ $got{ $path->{name} }{$_} }, $one->{$_} for keys %$one;
-        }
+        measure($site, \%got, @paths);
         push @paths, shift @paths;
         $tell->("round $round of $rounds");
     }
@@ -68,10 +66,26 @@ sub measure_rounds {
 }
 
 
+# Adds to the lists of each path what was measured now.
+sub measure {
+    my ($site, $lists, @paths) = @_;
+    my @got = together($site->extent('loads'), map {
+        my $path = $_;
+        sub { measure_once($site, $path) }
+    } @paths);
+
+    for my $path (@paths) {
+        my $one = shift @got;
+        push @{ $lists->{ $path->{name} }{$_} }, $one->{$_} for keys %$one;
+    }
+    return;
+}
+
+
 sub measure_once {
-    my ($site, $path, $seconds, %more) = @_;
-    my $server = $more{process} // $site->{servers}{ $path->{server} };
-    my %sends = $more{sends} ? %{ $more{sends} } : $site->sends($path);
+    my ($site, $path) = @_;
+    my $server = $site->{servers}{ $path->{server} };
+    my %sends = $site->sends($path);
 
     # go on where the last one ended: what was sent then is still known
     my $turn = \$site->{turn}{ $path->{name} };
@@ -83,15 +97,16 @@ sub measure_once {
     my $asked = $redis && $site->redis_calls;
     my $redis_s = $redis && $redis->cpu_s;
     my $before = $server->cpu_s;
-    my $load = load(core => $site->{other}, clients => $CLIENTS,
-                    seconds => $seconds, refused => $path->{status} >= 400,
+    my $load = load(core => $site->{other},
+                    clients => $site->extent('clients'),
+                    seconds => $site->extent('seconds'), refused => $path->{status} >= 400,
                     url => 'http://127.0.0.1:' . $site->port($path->{port})
                            . $path->{target}, %sends);
     my $spent = $server->cpu_s - $before;
     $$turn += $load->{requests};
 
     $site->empty_logs;
-    my %redis = !$redis || $more{process} ? ()
+    my %redis = !$redis ? ()
         : (redis_us => ($redis->cpu_s - $redis_s) * 1e6 / $load->{requests},
            trips => ($site->redis_calls - $asked) / $load->{requests});
     return { %redis, rate => $load->{rate}, p99_us => $load->{p99_us},

@@ -9,20 +9,18 @@ use Exporter 'import';
 use Time::HiRes qw(time);
 
 use Gatehouse::Bench::Http;
-use Gatehouse::Bench::Instructions qw(count_instructions callgrind);
 use Gatehouse::Bench::Process;
-use Gatehouse::Bench::Rounds qw(measure_once);
+use Gatehouse::Bench::Rounds qw(measure);
 
-our @EXPORT_OK = qw(measure_scale count_scale);
+our @EXPORT_OK = qw(measure_scale);
 
 my $READY_S = 300;
 my $IN_TURN = 16384; # twice what a worker remembers of verified keys
 
 
 sub measure_scale {
-    my ($site, $rounds, $seconds, $tell) = @_;
-    my $keys = ($ENV{SCALE} // 1) > 1 ? $ENV{SCALE}
-             : $site->{quick} ? 2000 : 1_000_000;
+    my ($site, $tell) = @_;
+    my $keys = $site->extent('keys');
     my %large = (keys => $keys, consumers => at_least($keys / 10),
                  services => at_least($keys / 100), files => 100);
     my %small = map { $_ => 1 } keys %large;
@@ -45,13 +43,8 @@ sub measure_scale {
     start($site, 'large');
 
     $got{rows} = rows($site, \%large);
-    for my $round (1 .. at_least($rounds / 2)) {
-        for my $row (@{ $got{rows} }) {
-            my $one = measure_once($site, $row, $seconds,
-                process => $site->{servers}{ $row->{server} },
-                sends => $row->{sends});
-            push @{ $row->{$_} }, $one->{$_} for keys %$one;
-        }
+    for my $round (1 .. at_least($site->extent('rounds') / 2)) {
+        measure($site, $got{got} //= {}, @{ $got{rows} });
         $tell->("scale, round $round");
     }
     stop($site, qw(small large));
@@ -167,25 +160,6 @@ sub rows {
           name => 'turns', requests => \@turns,
           sends => { script => 't/bench/in-turn.lua', args => [$file] } },
     ];
-}
-
-
-# Adds to each row its instructions; the images are there by now.
-sub count_scale {
-    my ($site, $scale, $tell) = @_;
-    my $rows = $scale->{rows};
-
-    for my $set (qw(small large)) {
-        $tell->("instructions: the $set set");
-        my $server = $site->server($set, callgrind($site));
-        $site->wait_until_ready(uc $set . '_STATUS', $READY_S);
-        for my $row (grep { $_->{server} eq $set } @$rows) {
-            $row->{instructions} = count_instructions(
-                $site, $server, $site->port(uc $set), @{ $row->{requests} });
-        }
-        $server->stop;
-    }
-    return;
 }
 
 1;

@@ -11,36 +11,31 @@ use IO::Socket::INET;
 use Time::HiRes qw(sleep);
 
 use Gatehouse::Bench::Http;
-use Gatehouse::Bench::Rounds qw(measure_once);
+use Gatehouse::Bench::Rounds qw(measure);
 
 our @EXPORT_OK = qw(measure_stopped);
 
-my %PATH = map {
-    $_ => { name => "stopped-$_", server => 'shared', port => 'SHARED',
-            target => "/$_", sent => 'key', status => 200, stopped => 1 }
-} qw(key free);
+my ($FREE, $KEY) = map {
+    { name => $_, server => 'shared', port => 'SHARED',
+      target => "/$_", sent => 'key', status => 200, stopped => 1 }
+} qw(free key);
 
 my $MOST = 5; # seconds each: known keys are good for half a minute
 
 
-# By path ("key" needs Redis, "free" does not) and by when (before, during,
-# after): lists of p50_us and p99_us; and the decisions made without Redis.
+# By when (before, during, after) and by path ("key" needs Redis, "free" does
+# not): lists of p50_us and p99_us; and the decisions made without Redis.
 sub measure_stopped {
-    my ($site, $rounds, $seconds) = @_;
+    my ($site) = @_;
+    my $rounds = $site->extent('rounds');
     my $redis = $site->{servers}{redis}->pid;
     my %got;
     my $n = $rounds < $MOST ? $rounds : $MOST;
     my $measure = sub {
         my ($when) = @_;
         my $alone = alone($site);
-        for (1 .. $n) {
-            for my $name (sort keys %PATH) {
-                my $one = measure_once($site, $PATH{$name}, $seconds);
-                push @{ $got{$name}{$when}{$_} }, $one->{$_}
-                    for qw(p50_us p99_us);
-            }
-        }
-        $got{alone}{$when} = alone($site) - $alone;
+        measure($site, $got{$when} //= {}, $FREE, $KEY) for 1 .. $n;
+        $got{$when}{alone} = alone($site) - $alone;
         return;
     };
 
@@ -75,7 +70,7 @@ sub alone {
 sub asked {
     my ($site) = @_;
     my $before = alone($site);
-    my %sends  = $site->sends($PATH{key});
+    my %sends  = $site->sends($KEY);
     Gatehouse::Bench::Http::ask($site->port('SHARED'), 200,
                                 "/key $sends{headers}[0]");
     sleep 0.2;

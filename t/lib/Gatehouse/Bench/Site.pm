@@ -15,9 +15,6 @@ use Gatehouse::Bench::Http;
 use Gatehouse::Bench::Process;
 use Gatehouse::Test::Ports;
 
-my $TOKENS   = 6000; # more than a worker remembers (4,096)
-my $QUICK    = 600;  # where it only must be seen to work
-my $SIGNED   = 12_000; # more than a worker lets in within a second
 my $ISSUER   = 'https://tokens.bench.test';
 my $AUDIENCE = 'https://api.bench.test';
 my $PROVIDER = 'https://people.bench.test';
@@ -25,11 +22,13 @@ my $CONF     = 't/bench/conf';
 
 
 # new(build => DIR, worker => core, other => core, nginx => binary,
-#     quick => 1 if the numbers do not matter)
+#     extent => how much is done)
 sub new {
     my ($class, %arg) = @_;
     my $self = bless { ports => {}, servers => {}, %arg }, $class;
 
+    @$self{qw(worker other)} = ("$arg{worker},$arg{other}") x 2
+        if !$self->extent('pinned');
     $self->{dir} = File::Temp::tempdir('ghbench-XXXXXX', TMPDIR => 1,
                                        CLEANUP => 1);
     chmod 0755, $self->{dir};
@@ -42,6 +41,7 @@ sub new {
 
 sub dir      { return $_[0]{dir} }
 sub audience { return $AUDIENCE }
+sub extent   { return $_[0]{extent}{ $_[1] } }
 
 
 sub port {
@@ -182,7 +182,7 @@ sub make_tokens {
            . " umask 022; openssl pkey -in '$base.pem' -pubout"
            . " -out '$base.pub'") == 0 or die "openssl made no key\n";
 
-    my $n = $self->{quick} ? $QUICK : $TOKENS;
+    my $n = $self->extent('tokens');
     my @tokens = `'$self->{build}/bench/tokens' $alg '$base.pem' $n \\
                   $ISSUER $AUDIENCE bench`;
     die "no $alg tokens\n" if @tokens != $n;
@@ -214,6 +214,7 @@ sub sends {
     my ($self, $path) = @_;
     my $sent = $path->{sent};
 
+    return %{ $path->{sends} } if $path->{sends};
     return () if $sent eq 'none';
     return $self->sends_signed($path) if $sent =~ /^signed-(\d+)k$/;
     if ($sent =~ /^(.*)s$/ && $self->{tokens}{$1}) {
@@ -235,7 +236,7 @@ sub sends {
 sub sends_each {
     my ($self, $path) = @_;
     my $header = "X-API-Key: $self->{key}{key}";
-    my $n = $self->{quick} ? 600 : 2400;
+    my $n = $self->extent('warm') + $self->extent('counted');
     return (headers => [$header], script => 't/bench/each.lua',
             once => [ map { "$path->{target}?k=$_ $header" } 1 .. $n ]);
 }
@@ -246,14 +247,14 @@ sub sends_each {
 sub sends_signed {
     my ($self, $path) = @_;
     my ($kb) = $path->{sent} =~ /(\d+)/;
-    my $body = $self->file("$path->{sent}.body", 'x' x ($kb * 1024));
-    my $n = $SIGNED * ($self->{seconds} || 1);
+    my $body = $self->file("$path->{name}.body", 'x' x ($kb * 1024));
+    my $n = $self->extent('signed') * $self->extent('seconds');
     my @signed = `'$self->{build}/bench/signed' '$self->{dir}/ES256.pem' \\
                   bench $n 127.0.0.1 $path->{target} '$body'`;
 
     die "no signed requests\n" if @signed != $n;
     return (script => 't/bench/signed.lua',
-            args => [ $self->file("$path->{sent}.requests",
+            args => [ $self->file("$path->{name}.requests",
                                   join '', @signed[3 .. $#signed]), $body ],
             once => [ map { whole_request($_, 'x' x ($kb * 1024)) }
                       @signed[0 .. 2] ]);
@@ -282,6 +283,7 @@ sub server {
     @command = ('redis-server', "$dir/redis.conf") if $name eq 'redis';
 
     return Gatehouse::Bench::Process->start(
+        name => $name,
         core => $name =~ /^(?:back|redis)$/ ? $self->{other} : $self->{worker},
         command => [ @wrapped, @command ], log => "$dir/$name.out",
         out => "$dir/$name.stdout",

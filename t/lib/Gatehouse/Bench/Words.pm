@@ -20,6 +20,7 @@ sub page {
         : "The worker had one core, load and service another.";
     my $busy = $result->{load} < 1 ? '' : "**The machine was busy with other"
         . " things (load $result->{load}):\nonly the instructions mean much.**";
+    my ($rounds, $seconds) = @{ $result->{extent} }{qw(rounds seconds)};
     my $minutes = sprintf '%.0f', $result->{took} / 60;
 
     my $rest = scale($table) . held($table) . stopped($table) . reading();
@@ -27,7 +28,7 @@ sub page {
     return <<"END" . $rest;
 # Benchmark
 
-Written by `make bench` on $date ($result->{rounds} rounds of $result->{seconds} s per path, $minutes minutes
+Written by `make bench` on $date ($rounds rounds of $seconds s per path, $minutes minutes
 in all); do not edit it by hand.
 
 ## Goals
