@@ -2,6 +2,7 @@
 # other requests do not notice, what cannot be done is said, and it heals.
 use lib 't/lib';
 use Gatehouse::Test timeout => 300;
+use Gatehouse::Test::Leap;
 use Gatehouse::Test::StoreProbe;
 
 
@@ -65,19 +66,72 @@ SKIP: {
 $t->allow_log(qr/gatehouse_store: /);
 
 
+# ---- a store that is away when a worker starts ------------------------------------
+
+my $u = Gatehouse::Test::StoreProbe->new(words => 'stale=30000 deadline=20000');
+my $leap = Gatehouse::Test::Leap->new($u);
+
+SKIP: {
+    skip 'needs root', 10 if $> != 0;
+
+    my $data = "$u->{dir}/state/data.mdb";
+
+    $u->start;
+    is($u->ask('put', name => 'after', value => 1)->{rc}, 'ok', 'a write');
+    $u->stop;
+    chown 0, 0, $data;
+    $leap->start;
+
+    is($u->ask('get', name => 'after')->{rc}, 'unavailable',
+       'a store of somebody else is not asked');
+    is($u->ask('put', name => 'after', value => 2)->{rc}, 'unavailable',
+       'nor written');
+    is($u->ask('record', name => 'after')->{rc}, 'unavailable',
+       'nor is anything known');
+    my $s = $u->state;
+    is("$s->{available} $s->{writable}", '0 0', 'the state says so');
+    like($s->{why}, qr/data.mdb belongs to user 0, the store's owner is user \d+: chown it/,
+         'and why');
+    like($u->error_log, qr/\[error\] .* gatehouse: \S+data.mdb belongs to user 0/,
+         'the log too');
+
+    chown +(getpwnam $u->{user})[2, 3], $data;
+    wait_for(sub { $u->state->{available} }, 10, 'the store to heal');
+    is($u->ask('record', name => 'after')->{rc}, 'ok', 'it heals by itself');
+    is($u->state->{gaps}, 1, 'and who remembers things is told');
+    like($u->error_log, qr/\[notice\] .* the store is as it should be again/,
+         'the log too');
+}
+
+
 # ---- a process that is stopped while it holds the writers' lock -----------------
+
+# Two gateways wait for such a process, and a third for the next story; what
+# becomes of them is told behind it
+
+sub in_flight {
+    my $s = $_[0]->state;
+    return $s->{under_way} == 1 && $s->{queue} == 0;
+}
+
+# reload and stop amid this
+my $v = Gatehouse::Test::StoreProbe->new(words => 'deadline=5000')->start;
+is($v->ask('put', name => 'after', value => 1)->{rc}, 'ok', 'a write is done');
+
+my $amid = $v->holder->stop;
+my $late = $v->begin('put', name => 'amid', value => 1);
+wait_for(sub { in_flight($v) }, 5, 'a write to be in flight');
+my %before = map { $_ => 1 } $v->workers(all => 1);
+$v->reload;
+is($v->ask('get', name => 'after')->{rc}, 'ok',
+   'a new worker reads though the lock is held');
 
 $t->spec('', 'deadline=5000 queue=5')->start;
 is($t->ask('put', name => 'before', value => 1)->{rc}, 'ok', 'a write is done');
 
-my $in_flight = sub {
-    my $s = $t->state;
-    return $s->{under_way} == 1 && $s->{queue} == 0;
-};
 my $holder = $t->holder->stop;
-
 my $flying = $t->begin('put', name => 'flying', value => 1, deadline => 60000);
-wait_for($in_flight, 5, 'a write to be in flight');
+wait_for(sub { in_flight($t) }, 5, 'a write to be in flight');
 my @waiting = map { $t->begin('put', name => "w$_", value => 1) } 1 .. 5;
 wait_for(sub { $t->state->{queue} == 5 }, 5, 'writes to wait');
 
@@ -86,6 +140,38 @@ is($t->ask('put', name => 'more', value => 1)->{rc}, 'full',
 is(scalar(grep { $t->ask('get', name => 'before')->{rc} eq 'ok' } 1 .. 100),
    100, 'reads go on beside it');
 is($t->state->{under_way}, 6, 'while all writes still wait');
+
+
+# ---- meanwhile: a store that goes away under its gateway's feet -------------------
+
+SKIP: {
+    skip 'needs root', 7 if $> != 0;
+
+    is($u->ask('record', name => 'after')->{rc}, 'ok', 'a record is known');
+    is($u->ask('record', name => 'nobody')->{rc}, 'absent', 'so is an absent one');
+    rename "$u->{dir}/state", "$u->{dir}/away";
+    $leap->ahead(10);    # it is looked after so often
+    wait_for(sub { !$u->state->{available} }, 30, 'the loss to be noticed');
+
+    is($u->ask('record', name => 'after')->{rc}, 'ok',
+       'what was known is served while the store is away');
+    is($u->ask('record', name => 'nobody')->{rc}, 'absent', 'absent ones too');
+    is($u->ask('record', name => 'new')->{rc}, 'unavailable',
+       'what was not known cannot be asked');
+    $leap->ahead(30);
+    wait_for(sub { $u->ask('record', name => 'after')->{rc} ne 'ok' }, 10,
+             'what is known to become too old');
+    is($u->ask('record', name => 'after')->{rc}, 'unavailable',
+       'but not for long');
+
+    rename "$u->{dir}/away", "$u->{dir}/state";
+    wait_for(sub { $u->state->{available} }, 10, 'the store to heal');
+    is($u->ask('record', name => 'after')->{rc}, 'ok', 'until it is back');
+    $u->stop;
+}
+
+
+# ---- what becomes of who waits for the writers' lock -------------------------------
 
 is(join(' ', map { $_->answer->{rc} } @waiting),
    join(' ', ('unavailable') x 5), 'writes end at their deadline');
@@ -102,76 +188,14 @@ is($t->ask('get', name => 'w1')->{rc}, 'absent',
    'those that had only waited are not');
 wait_for(sub { $t->state->{writable} }, 15, 'the state to be good again');
 is($t->ask('put', name => 'after', value => 1)->{rc}, 'ok', 'writes go on');
-
-# reload and stop amid this
-$holder = $t->holder->stop;
-$flying = $t->begin('put', name => 'amid', value => 1);
-wait_for($in_flight, 5, 'a write to be in flight');
-my %before = map { $_ => 1 } $t->workers(all => 1);
-$t->reload;
-is($t->ask('get', name => 'after')->{rc}, 'ok',
-   'a new worker reads though the lock is held');
-is($flying->answer->{rc}, 'unavailable', 'an old one answers before it goes');
-wait_for(sub { !grep { $before{$_} } $t->workers(all => 1) }, 20,
-         'the old worker to leave');
-pass('and goes');
-$holder->end;
 $t->stop;
 
-
-# ---- a store that is away when a worker starts ------------------------------------
-
-SKIP: {
-    skip 'needs root', 9 if $> != 0;
-
-    my $data = "$t->{dir}/state/data.mdb";
-
-    chown 0, 0, $data;
-    $t->spec('', 'stale=3000 deadline=20000')->start;
-
-    is($t->ask('get', name => 'after')->{rc}, 'unavailable',
-       'a store of somebody else is not asked');
-    is($t->ask('put', name => 'after', value => 2)->{rc}, 'unavailable',
-       'nor written');
-    is($t->ask('record', name => 'after')->{rc}, 'unavailable',
-       'nor is anything known');
-    my $s = $t->state;
-    is("$s->{available} $s->{writable}", '0 0', 'the state says so');
-    like($s->{why}, qr/data.mdb belongs to user 0, the store's owner is user \d+: chown it/,
-         'and why');
-    like($t->error_log, qr/\[error\] .* gatehouse: \S+data.mdb belongs to user 0/,
-         'the log too');
-
-    chown +(getpwnam $t->{user})[2, 3], $data;
-    wait_for(sub { $t->state->{available} }, 10, 'the store to heal');
-    is($t->ask('record', name => 'after')->{rc}, 'ok', 'it heals by itself');
-    is($t->state->{gaps}, 1, 'and who remembers things is told');
-    like($t->error_log, qr/\[notice\] .* the store is as it should be again/,
-         'the log too');
-
-
-    # ---- and one that goes away under its feet --------------------------------
-
-    is($t->ask('record', name => 'after')->{rc}, 'ok', 'a record is known');
-    is($t->ask('record', name => 'nobody')->{rc}, 'absent', 'so is an absent one');
-    rename "$t->{dir}/state", "$t->{dir}/away";
-    wait_for(sub { !$t->state->{available} }, 30, 'the loss to be noticed');
-
-    is($t->ask('record', name => 'after')->{rc}, 'ok',
-       'what was known is served while the store is away');
-    is($t->ask('record', name => 'nobody')->{rc}, 'absent', 'absent ones too');
-    is($t->ask('record', name => 'new')->{rc}, 'unavailable',
-       'what was not known cannot be asked');
-    wait_for(sub { $t->ask('record', name => 'after')->{rc} ne 'ok' }, 10,
-             'what is known to become too old');
-    is($t->ask('record', name => 'after')->{rc}, 'unavailable',
-       'but not for long');
-
-    rename "$t->{dir}/away", "$t->{dir}/state";
-    wait_for(sub { $t->state->{available} }, 10, 'the store to heal');
-    is($t->ask('record', name => 'after')->{rc}, 'ok', 'until it is back');
-    $t->stop;
-}
+is($late->answer->{rc}, 'unavailable', 'an old one answers before it goes');
+wait_for(sub { !grep { $before{$_} } $v->workers(all => 1) }, 20,
+         'the old worker to leave');
+pass('and goes');
+$amid->end;
+$v->stop;
 
 
 # ---- damage ------------------------------------------------------------------------
