@@ -92,16 +92,13 @@ $so->start(http => $http, locations => $locations . <<'EOL');
     }
 EOL
 
-for my $i (0 .. $#rows) {
-    my ($row, $switch, $expected, $name, $bad) = @{ $rows[$i] };
-    $name //= "row$i";
-    $bad  //= $ops[$i];
-    my ($page, $who) = $so->login("/$name");
+sub name_of { return $rows[$_[0]][3] // "row$_[0]" }
 
-    # so many are asked at the start that an honest one may have to wait
-    wait_for(sub { ($page, $who) = $so->login("/$name");
-                   $page->status == 200 }, 20, "$row: a login")
-        if $expected eq '200' && $page->status == 503;
+sub judge {
+    my ($i, $page, $who) = @_;
+    my ($row, $switch, $expected, undef, $bad) = @{ $rows[$i] };
+    my $name = name_of($i);
+    $bad //= $ops[$i];
     my $what = join ', ', map { my $v = $switch->{$_};
         "$_" . (ref $v ? " @$v" : $v eq '1' ? '' : " $v") } sort keys %$switch;
     my $session = $who->cookie("__Host-gh-$name") ? 200 : 0;
@@ -110,8 +107,20 @@ for my $i (0 .. $#rows) {
        "$row: and " . ($session ? 'a session' : 'no session'));
     is($bad->asked('token'), 0, "$row: no secret is sent")
         if $page->status == 503 && !grep { /^key/ } keys %$switch;
+    return;
 }
-is(scalar $trap->journal, 0, 'J3, J4: nobody was led elsewhere');
+
+# So many are asked at the start that an honest one may have to wait: it has
+# its turn behind the next stories
+my @patient;
+for my $i (0 .. $#rows) {
+    my ($page, $who) = $so->login('/' . name_of($i));
+    if ($rows[$i][2] =~ /^200/ && $page->status == 503) {
+        push @patient, $i;
+    } else {
+        judge($i, $page, $who);
+    }
+}
 is(($so->login('/'))[0]->status, 200, 'an honest provider beside all of them');
 
 
@@ -149,6 +158,15 @@ for my $endpoint (qw(token userinfo)) {
 }
 $op->behave;
 is(scalar $trap->journal, 0, 'J4: no redirect was followed');
+
+for my $i (@patient) {
+    my ($page, $who) = $so->login('/' . name_of($i));
+    wait_for(sub { ($page, $who) = $so->login('/' . name_of($i));
+                   $page->status == 200 }, 20, "$rows[$i][0]: a login")
+        if $rows[$i][2] eq '200' && $page->status == 503;
+    judge($i, $page, $who);
+}
+is(scalar $trap->journal, 0, 'J3, J4: nobody was led elsewhere');
 
 
 # ---- what was good last (2.4, 4.1) -----------------------------------------------------------
