@@ -436,6 +436,26 @@ is(scalar @unlike, 0, 'the log knows why, each time')
 }
 
 
+{
+    # Given a start that died while it made the root key, and another one
+    my $u    = Gatehouse::Test->new;
+    my $made = $u->dir . '/state/root.key';
+    $u->prepare('');
+    $u->file('state/root.key.new', 'half of');
+    $u->start(locations => 'location / { return 204; }');
+
+    # Then
+    my @file  = stat $made;
+    my @state = stat $u->dir . '/state';
+    like(Gatehouse::Test::Logs::slurp($made), qr/\A[0-9a-f]{64}\n\z/,
+         'a root key that nobody named is made whole');
+    is($file[2] & 07777, 0600, 'for the eyes of one');
+    is("@file[4, 5]", "@state[4, 5]", 'who owns the state directory');
+    ok(!-e "$made.new", 'and of the first try nothing is left');
+    $u->stop;
+}
+
+
 # ---- a store that cannot be asked ----------------------------------------------------------
 
 {

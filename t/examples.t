@@ -24,7 +24,7 @@ for my $example (@examples) {
 
     eval {
         wait_for(sub { $said .= heard($run); $said =~ /^Ctrl-C ends/m || gone() },
-                 20, "the start of $name");
+                 40, "the start of $name");
         1;
     };
     if (!like($said, qr/^Ctrl-C ends all of it/m, "$name starts")) {

@@ -6,12 +6,14 @@
 
 #include "ngx_http_gatehouse_conf.h"
 #include "ngx_http_gatehouse_corridor.h"
+#include "gh_image_file.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 
 #define NGX_HTTP_GATEHOUSE_SECRET_FILE_MAX 4096
+#define ROOT_KEY "root.key"
 
 
 static char *ngx_http_gatehouse_secret_read(u_char *path, gh_secret_t *s,
@@ -137,7 +139,7 @@ ngx_http_gatehouse_secret_init(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    ngx_snprintf(path, sizeof(path), "%V/root.key%Z",
+    ngx_snprintf(path, sizeof(path), "%V/" ROOT_KEY "%Z",
                  &gmcf->policies_conf.state);
     path[sizeof(path) - 1] = '\0';
 
@@ -225,9 +227,10 @@ ngx_http_gatehouse_secret_make(u_char *path,
                                ngx_http_gatehouse_main_conf_t *gmcf,
                                ngx_log_t *log)
 {
-    int failed;
+    char why[GH_IMAGE_WHY_MAX];
     u_char raw[32], text[65];
-    ngx_fd_t fd;
+    gh_rc_t rc;
+    gh_str_t bytes;
 
     if (RAND_bytes(raw, sizeof(raw)) != 1) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
@@ -238,29 +241,17 @@ ngx_http_gatehouse_secret_make(u_char *path,
     ngx_hex_dump(text, raw, sizeof(raw));
     text[64] = LF;
 
-    fd = open((char *) path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                      "gatehouse: root key \"%s\" cannot be made", path);
-        return NGX_ERROR;
-    }
-
-    failed = write(fd, text, sizeof(text)) != (ssize_t) sizeof(text);
-
-    if (geteuid() == 0) {
-        failed |= fchown(fd, gmcf->store_conf.user, gmcf->store_conf.group);
-    }
-
-    failed |= fsync(fd);
-    failed |= close(fd);
+    bytes.data = (char *) text;
+    bytes.len = sizeof(text);
+    rc = gh_state_replace((char *) gmcf->policies_conf.state.data, ROOT_KEY,
+                          bytes, why);
 
     OPENSSL_cleanse(raw, sizeof(raw));
     OPENSSL_cleanse(text, sizeof(text));
 
-    if (failed) {
-        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                      "gatehouse: root key \"%s\" cannot be written", path);
-        (void) ngx_delete_file(path);
+    if (rc != GH_OK) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "gatehouse: no root key could be made: %s", why);
         return NGX_ERROR;
     }
 

@@ -25,6 +25,7 @@
 static gh_rc_t say(char *why, const char *what, const char *path);
 static bool path_in(const char *state, const char *name, const char *ending,
                     char out[GH_POLICY_DIR_PATH_MAX]);
+static bool give(int fd, const char *state);
 static bool write_all(int fd, gh_str_t bytes);
 static bool sync_directory(const char *state);
 static gh_rc_t map_owned(int fd, gh_str_t *out, const char *path, char *why);
@@ -61,7 +62,7 @@ gh_state_replace(const char *state, const char *name, gh_str_t bytes,
         return say(why, "create", temporary);
     }
 
-    if (!write_all(fd, bytes) || fsync(fd) == -1) {
+    if (!give(fd, state) || !write_all(fd, bytes) || fsync(fd) == -1) {
         error = errno;
         (void) close(fd);
         (void) unlink(temporary);
@@ -101,6 +102,17 @@ path_in(const char *state, const char *name, const char *ending,
     n = snprintf(out, GH_POLICY_DIR_PATH_MAX, "%s/%s%s", state, name, ending);
 
     return n > 0 && n < GH_POLICY_DIR_PATH_MAX;
+}
+
+
+/* What root makes belongs to whom the directory belongs. */
+static bool
+give(int fd, const char *state)
+{
+    struct stat st;
+
+    return geteuid() != 0
+           || (stat(state, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0);
 }
 
 
