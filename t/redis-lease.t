@@ -42,7 +42,8 @@ for my $case ([1, 1, 10], [3, 2, 10], [5, 20, 10], [4, 200, 1], [2, 7, 250],
     my $worst = worst($run->{spent}, $burst, 1 / $run->{interval});
     cmp_ok($worst, '<=', 1e-6,
            "$nodes nodes, burst $burst, one each $interval_ms ms: no window "
-           . 'exceeds its bound (' . @{ $run->{spent} } . ' were spent)');
+           . 'exceeds its bound (' . @{ $run->{spent} } . ' were spent, '
+           . "the clock was set $run->{steps} times)");
     is($run->{over}, 0, 'and at no time is more out than there is');
     cmp_ok(scalar @{ $run->{spent} }, '>', 10, 'something was spent');
 }
@@ -93,9 +94,10 @@ for my $slow ([ 3_600_000_000, 1 ], [ 10_000_000, 4 ]) {
 
 is((asked(%ask, serial => 5, need => 1))[0], 'conflict',
    'an asking that comes after a later one is refused');
-is((asked(%ask, need => 1, clock => -300_000))[0], 'absent',
-   'so is one that thinks it is earlier');
-is((asked(%ask, need => 1, clock => 300_000))[0], 'absent', 'or later');
+is((asked(%ask, need => 1, late => 500_001))[0], 'absent',
+   'so is one that was under way for long, or came by a clock that was set');
+is((asked(%ask, need => 1, late => -250_001))[0], 'absent',
+   'and one that will only be sent');
 
 
 # ---- what is lost, and clocks ------------------------------------------------------
@@ -115,14 +117,57 @@ is(join(' ', asked(%ask, need => 1, run => 'c' x 16, since => $now + 1,
                    unspent => 1)),
    'ok 0 0', 'a bucket of another run may have lost takings: it is empty');
 
+%ask = (key => 'gh:{limit:way}', burst => 100, interval => 10_000);
+my %look = (%ask, need => 0, node => 'b' x 16);
+asked(%ask, need => 60);
+is(join(' ', asked(%look, after => 200_000, late => 150_000)), 'ok 0 40000',
+   'what comes back while others may hold what is out has no room,');
+is(join(' ', asked(%look, after => 1_100_000, late => 250_000)), 'ok 0 40000',
+   'nor what comes back on the way,');
+is(join(' ', asked(%look)), 'ok 0 40000', 'or afterwards,');
+asked(%look, after => 200_000);
+is((asked(%ask, need => 50, after => 1))[1], 50, 'given room again');
+is(join(' ', asked(%look, after => 100_000, late => 100_000)), 'ok 0 10000',
+   'what comes back on the way is not there yet,');
+is(join(' ', asked(%look)), 'ok 0 20000', 'but for the next one');
+
+my $hour = 3_600_000_000;
 %ask = (key => 'gh:{limit:clock}', burst => 100, interval => 10_000);
 asked(%ask, need => 100);
-is(join(' ', asked(%ask, need => 1, epoch => 2, after => 3_600_000_000)),
-   'ok 0 0', 'a clock that was set an hour on fills nothing');
-is(join(' ', asked(%ask, need => 1, epoch => 3, after => -7_200_000_000)),
-   'ok 0 0', 'nor does one that was set back');
-is((asked(%ask, need => 1, epoch => 3, after => 20_000))[1], 1,
+is((asked(%ask, need => 1, after => $hour, late => $hour))[0], 'absent',
+   'an hour that only Redis knows of is not believed,');
+is(join(' ', asked(%ask, need => 1, epoch => 2, set => $hour)), 'ok 0 0',
+   'it fills nothing when it is known as a step,');
+is((asked(%ask, need => 1, set => 0, late => $hour))[0], 'absent',
+   'whoever does not know it must ask first,');
+is((asked(%ask, need => 1, set => $hour))[0], 'absent',
+   'or knows of it by another name,');
+is((asked(%ask, need => 1, epoch => 2, set => $hour, after => 20_000))[1], 1,
    'and then it fills as ever');
+is((asked(%ask, need => 9, epoch => 3, set => $hour, after => 50_000))[1], 6,
+   'while another step is told, too');
+is(join(' ', asked(%ask, need => 1, epoch => 3, set => $hour,
+                   after => -$hour)),
+   'ok 0 0', 'a clock that was set back fills nothing');
+is((asked(%ask, need => 9, epoch => 3, set => $hour, after => 20_000))[1], 2,
+   'and then it fills as ever');
+is(join(' ', asked(%ask, need => 1, epoch => 1003, after => $hour)),
+   'ok 0 0', 'when all that was known of steps is lost no time has passed');
+is((asked(%ask, need => 9, epoch => 1003, after => 20_000))[1], 2,
+   'and then it fills as ever');
+is((asked(%ask, need => 1, epoch => 2003, after => 100, late => 200_000))[1],
+   0, 'nor has any for one that was under way,');
+is((asked(%ask, need => 9, epoch => 2003, after => 100))[1], 0,
+   'and it is not made good');
+
+%ask = (key => 'gh:{limit:stands}', burst => 100, interval => 1_000_000);
+asked(%ask, need => 10);
+%look = (%ask, need => 0, node => 'b' x 16);
+asked(%look, after => 50_000, late => 450_000);
+is(join(' ', asked(%look, node => 'c' x 16, after => 900_000)), 'ok 0 90000',
+   'what is out stands for as long as it may be spent, whoever asks late');
+is(join(' ', asked(%look, node => 'c' x 16, after => 1_000_000)),
+   'ok 0 90649', 'and comes back after 1.3 s');
 
 
 # ---- garbage -----------------------------------------------------------------------
@@ -190,11 +235,24 @@ command('DEL', 'gh:{nodes}');
 is((beats($one, 'cc', 'cc', after => 1000))[0], $now,
    'or one who knows that this run had nodes');
 
-($since, $epoch) = beats($one, 'cc', 'cc');
-($since, $next) = beats($one, 'cc', 'cc', ended => $epoch);
-is($next, $epoch + 1, 'a clock that was set ends an epoch');
-is($since, $now, 'and counters may have ended by it');
-is((beats($two, 'cc', 'cc', ended => $epoch))[1], $next, 'once');
+my ($before, $was) = beats($one, 'cc', 'cc');
+my @told = beats($one, 'cc', 'cc', ended => $was, step => 1_000_000,
+                 after => 2_000_000);
+is($told[1], $was + 1, 'a clock that was set ends an epoch');
+is($told[4], 1_000_000, 'it is remembered by how much,');
+is($told[3], $now - 1_000_000, 'which is no time');
+is($told[0], $before, 'counters outlive a second');
+is(join(' ', beats($two, 'cc', 'cc', ended => $was, step => 999_000)),
+   "@told[0, 1] 2 @told[3, 4]", 'the same step counts once');
+@told = beats($two, 'cc', 'cc', ended => $was + 1, step => 5_000_000,
+              after => 5_000_001);
+is("@told[1, 3, 4]", join(' ', $was + 2, $now - 6_000_000, 6_000_000),
+   'the next one is added');
+is($told[0], $told[3], 'and counters may have ended by it');
+@told = beats($one, 'dd', 'cc', after => 1000);
+is($told[4], 6_000_000, 'another run is the same clock');
+cmp_ok($told[1], '>=', 1000 * int 1 + $was / 1000,
+       'though another thousand of epochs');
 
 for my $junk (['SET', 'x'], ['LPUSH', 'x'], ['HSET', 'run', 'cc'],
               ['HSET', 'run', 'cc', 'since', 'x', 'epoch', 'y'])
@@ -206,11 +264,17 @@ for my $junk (['SET', 'x'], ['LPUSH', 'x'], ['HSET', 'run', 'cc'],
     is("$since $nodes", "$now 1", "junk (@{$junk}) counts as a loss");
 }
 
+command('DEL', 'gh:{nodes}');
+beats($one, 'cc', '-', after => 1000);
+command('HSET', 'gh:{nodes}', 'set', $now + 1001);
+is(join(' ', (beats($one, 'cc', 'cc', after => 1000))[0, 3, 4]),
+   "$now $now 0", 'a step from before there was time counts as a loss');
+
 # What nodes are told is always a time, an epoch and a number that they read.
 for my $number (qw(-5 -1000000000000000 nan -inf inf 1e300 0x10 1.5 +7),
                 '9' x 20, '9' x 309, '', ' 7', "7\0", '7 ')
 {
-    for my $field (qw(since epoch)) {
+    for my $field (qw(since epoch set)) {
         command('DEL', 'gh:{nodes}');
         ($since, $epoch) = beats($one, 'cc', '-', after => 1000);
         command('HSET', 'gh:{nodes}', $field, $number);
@@ -221,6 +285,7 @@ for my $number (qw(-5 -1000000000000000 nan -inf inf 1e300 0x10 1.5 +7),
         is(join(' ', (beats($one, 'cc', 'cc', after => 1000))[0, 1]),
            "$since $later", 'and then all is as ever');
     }
+    is((beats($one, 'cc', 'cc'))[4], 0, 'and no step is remembered');
     command('HSET', 'gh:{nodes}', "node:$two", $number);
     is((beats($one, 'cc', 'cc', after => 1000))[2], 1,
        'who was never there does not count');
@@ -279,7 +344,7 @@ sub asked {
     my ($word, undef, $granted, $level) = command(
         'EVAL', $clock . $lease, 1, $o{key}, $o{node} // 'a' x 16,
         $o{run} // 'a' x 16, $o{since} // 0, $o{epoch} // 1,
-        $now - 250_000 + ($o{clock} // 0), $now + 250_000 + ($o{clock} // 0),
+        $o{set} // 0, $now - ($o{set} // 0) - ($o{late} // 0),
         $o{burst}, $o{interval} * 1000, $o{serial} // ++$SERIAL + 1000,
         $o{unspent} // 0, $o{need}, 50, $o{least} // 0,
         int $now / 1e6, $now % 1_000_000);
@@ -291,7 +356,7 @@ sub beats {
     my ($node, $run, $known, %o) = @_;
     $now += $o{after} // 0;
     return command('EVAL', $clock . $beat, 1, 'gh:{nodes}', $node, $run,
-                   $known, $o{ended} // '-', int $now / 1e6,
+                   $known, $o{ended} // '-', $o{step} // 0, int $now / 1e6,
                    $now % 1_000_000);
 }
 
@@ -319,7 +384,8 @@ sub new {
     my ($class, $nodes, $burst, $interval) = @_;
     my $self = bless { burst => $burst, interval => $interval, over => 0,
                        spent => [], late => [], now => 1_700_000_000_000_000,
-                       key => "gh:{limit:sim$nodes}", born => 0 }, $class;
+                       key => "gh:{limit:sim$nodes}", born => 0,
+                       ahead => 0, set => 0, epoch => 1, steps => 0 }, $class;
     $self->{nodes} = [map { $self->born } 1 .. $nodes];
     return $self;
 }
@@ -327,7 +393,26 @@ sub new {
 
 sub born {
     my ($self) = @_;
-    return { id => sprintf('%016x', ++$self->{born}), left => 0, until => 0 };
+    my $node = { id => sprintf('%016x', ++$self->{born}), left => 0,
+                 until => 0 };
+    return $self->beat($node, 1);
+}
+
+
+# What it knows of the time there (gh_redis_beat_step): the clock of Redis is
+# ahead of the true time, which all nodes' own clocks show.
+sub beat {
+    my ($self, $node, $new) = @_;
+    my $most = $self->{ahead} - $self->{set};
+
+    if ($new || $node->{clock} > $most) {
+        $node->{clock} = $most - int rand 2000;
+    } elsif ($node->{clock} < $most - 5000) {
+        $self->{set} += $most - $node->{clock};
+        $self->{epoch}++;
+    }
+    @$node{qw(set epoch)} = @$self{qw(set epoch)};
+    return $node;
 }
 
 
@@ -336,6 +421,13 @@ sub step {
     my $pick = $self->{nodes}[rand @{ $self->{nodes} }];
     my $dice = rand;
     $self->{now} += int(rand 4 * $self->{interval} / @{ $self->{nodes} });
+
+    if ($dice < 0.003) {
+        $self->{ahead} += int(rand 800_000) - 300_000;    # its clock is set
+        $self->{steps}++;
+        return;
+    }
+    $self->beat($pick) if rand() < 0.02;
 
     # what was asked long ago is done now
     if (@{ $self->{late} } && $dice < 0.1) {
@@ -353,7 +445,7 @@ sub step {
         if $self->{now} < $pick->{until} && $pick->{left} > 0 && $dice < 0.8;
 
     my $unspent = $self->{now} < $pick->{until} ? $pick->{left} : 0;
-    my @ask = ($pick->{id}, $self->{now}, $unspent, 1 + int rand 3);
+    my @ask = ({%$pick}, $self->{now}, $unspent, 1 + int rand 3);
     $pick->{left} = $unspent;
 
     return if $dice > 0.97;                       # it never arrives
@@ -362,6 +454,8 @@ sub step {
         return;
     }
 
+    # it is under way
+    $self->{now} += int rand 3 * $self->{interval} if rand() < 0.2;
     my $granted = $self->ask(@ask);
     return if $dice > 0.90;                       # the answer is lost
     return if !defined $granted;
@@ -383,13 +477,17 @@ sub spend {
 
 
 sub ask {
-    my ($self, $id, $asked, $unspent, $need) = @_;
-    my $now = $self->{now};
+    my ($self, $node, $asked, $unspent, $need) = @_;
+    my $now = $self->{now} + $self->{ahead};
     my ($word, undef, $granted) = main::command(
-        'EVAL', $clock . $lease, 1, $self->{key}, $id, 'a' x 16, 0, 1,
-        $asked - 250_000, $asked + 250_000, $self->{burst},
-        $self->{interval} * 1000, $asked, $unspent, $need, 50, 0,
-        int $now / 1e6, $now % 1_000_000);
+        'EVAL', $clock . $lease, 1, $self->{key}, $node->{id}, 'a' x 16, 0,
+        $node->{epoch}, $node->{set}, $asked + $node->{clock},
+        $self->{burst}, $self->{interval} * 1000, $asked, $unspent, $need,
+        50, 0, int $now / 1e6, $now % 1_000_000);
+    if ($word eq 'absent') {
+        $self->beat($_) for grep { $_->{id} eq $node->{id} }
+                            @{ $self->{nodes} };
+    }
     return if $word ne 'ok';
 
     my $state = main::command('GET', $self->{key});

@@ -9,6 +9,7 @@ use Gatehouse::Test::Farm;
 use Gatehouse::Test::Limits;
 use Gatehouse::Test::Redis;
 use Gatehouse::Test::Windows qw(excess ideal);
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 my $SLOW = Gatehouse::Test::slow();
@@ -287,12 +288,13 @@ my $library = $farm->gate(0)->dir . '/clock.so';
 my $source  = Gatehouse::Test::root() . '/t/lib/clock.c';
 system('cc', '-shared', '-fPIC', '-O1', '-o', $library, $source, '-ldl') == 0
     or die "cannot build $source\n";
-Gatehouse::Test::Config::write_file($clock, pack 'q', 0);
+Gatehouse::Test::Config::write_file($clock, pack 'q2', 0, 0);
 
 sub step {
-    my ($by_s) = @_;
+    my ($to_s) = @_;
+    my $whole = POSIX::floor($to_s);
     open my $fh, '+<', $clock or die "$clock: $!\n";
-    syswrite $fh, pack 'q', $by_s;
+    syswrite $fh, pack 'q2', $whole, 1e6 * ($to_s - $whole);
     close $fh;
     return;
 }
@@ -329,6 +331,25 @@ for my $by (3600, -3600, -3600, 3600) {
     my $after = grep { $_ > $now } @{ times_of($third, 'exact1') };
     cmp_ok($after, '>=', 100, "G6: $name: nor is anybody locked out: $after");
 }
+
+# Given steps that are as small as the time that an answer takes
+$third->sink->forget;
+$load = $third->load(who => [qw(exact1 share1)], clients => 16,
+                     seconds => 4, rate => 800 / $SLOW);
+wait_for(sub { @{ times_of($third, 'share1') } >= 45 }, 10 * $SLOW,
+         'a bucket to be empty');
+my $stepping = now_us();
+for my $by (0.01, 0.09, 0.2, -0.2, 0.24, 0.3) {
+    $offset += $by;
+    step($offset);
+    sleep 0.45;
+}
+$load->wait;
+no_error('the clock of Redis goes by little', $load->status);
+holds($third, 'exact1', 100, 20, 'G6: little steps bring nothing either');
+holds($third, 'share1', 40, 40, 'G6: nor to others');
+my $spent = grep { $_ > $stepping } @{ times_of($third, 'exact1') };
+cmp_ok($spent, '>=', 150, "G6: nor is anybody locked out by them: $spent");
 
 
 # ---- begun while Redis is away ---------------------------------------------------------

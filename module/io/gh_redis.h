@@ -50,19 +50,21 @@ typedef enum {
 } gh_redis_verdict_t;
 
 /*
- * What a node knows of the Redis it asks. Counters of another run of it may
- * have been lost in part, and in another epoch its clock was set.
+ * What is known of the Redis that is asked. Counters of another run of it may
+ * have been lost in part. Its time is its clock less what that was set
+ * forward by; it goes on evenly within a thousand of epochs.
  */
 typedef struct {
     char id[17];       /* of this node; 16 hexadecimal digits */
     uint64_t run;      /* of the server; 0: it does not say */
     uint64_t since_us; /* what is missing was lost then; 0: never */
-    uint64_t epoch;    /* counts on when the clock was set */
-    int64_t clock_us;  /* its clock, less this node's monotonic one */
+    uint64_t epoch;    /* counts on when the clock was set; 0: not known */
+    uint64_t set_us;   /* forward, in all */
+    int64_t clock_us;  /* its time, less this node's monotonic clock */
 } gh_redis_node_t;
 
 typedef struct {
-    uint64_t since_us, epoch, nodes, now_us;
+    uint64_t since_us, epoch, nodes, now_us, set_us;
 } gh_redis_beat_t;
 
 typedef struct {
@@ -135,15 +137,22 @@ gh_redis_verdict_t gh_redis_run_judge(const redisReply *reply, uint64_t *run);
 /*
  * This node is there; asked again within 10 s, else it does not count. known:
  * the run that it asked before, 0: none. ended: the epoch in which it has
- * seen the clock jump, 0: it has not.
+ * seen the clock step forward by step_us, 0: it has not.
  */
 gh_rc_t gh_redis_beat_command(const gh_redis_t *r, uint64_t known,
-                              uint64_t ended, gh_redis_bytes_t *out);
+                              uint64_t ended, uint64_t step_us,
+                              gh_redis_bytes_t *out);
 gh_redis_verdict_t gh_redis_beat_judge(const redisReply *reply,
                                        gh_redis_beat_t *beat);
 
-/* How far its clock and ours may drift apart before it counts as set. */
-#define GH_REDIS_CLOCK_SLACK_US INT64_C(250000)
+/*
+ * What a beat says of the time, sent and answered at these times of our
+ * monotonic clock. 0: r->node has it. Otherwise the server's clock has gone
+ * forward by so much more than ours, in microseconds: r->node is as it was,
+ * and is to be told so that beat->epoch ends.
+ */
+uint64_t gh_redis_beat_step(gh_redis_t *r, const gh_redis_beat_t *beat,
+                            uint64_t sent_us, uint64_t now_us);
 
 /* The arguments of a lease, behind its key. */
 #define GH_REDIS_LEASE_ARGS 13

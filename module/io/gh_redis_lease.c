@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 #define NODES_KEY "gh:{nodes}"
+#define EPOCHS 1000   /* of one even time; as the scripts have it */
+#define DRIFT_US 5000 /* clocks drift apart so far between two beats */
 #define RUN_DIGITS 16 /* of 40 */
 
 
@@ -89,10 +91,10 @@ line_of(gh_str_t text, gh_str_t name)
 
 gh_rc_t
 gh_redis_beat_command(const gh_redis_t *r, uint64_t known, uint64_t ended,
-                      gh_redis_bytes_t *out)
+                      uint64_t step_us, gh_redis_bytes_t *out)
 {
-    char run[24], before[24], epoch[24];
-    gh_str_t args[8];
+    char run[24], before[24], epoch[24], step[24];
+    gh_str_t args[9];
 
     args[0] = GH_STR("EVALSHA");
     args[1] = gh_str(r->sha[GH_REDIS_BEAT]);
@@ -102,8 +104,9 @@ gh_redis_beat_command(const gh_redis_t *r, uint64_t known, uint64_t ended,
     args[5] = hex(r->node.run, run);
     args[6] = known != 0 ? hex(known, before) : GH_STR("-");
     args[7] = ended != 0 ? gh_redis_number(ended, epoch) : GH_STR("-");
+    args[8] = gh_redis_number(step_us, step);
 
-    return gh_redis_command(args, 8, out);
+    return gh_redis_command(args, 9, out);
 }
 
 
@@ -117,17 +120,54 @@ gh_redis_beat_judge(const redisReply *reply, gh_redis_beat_t *beat)
         return verdict;
     }
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5
         || !gh_redis_number_of(reply->element[0], &beat->since_us)
         || !gh_redis_number_of(reply->element[1], &beat->epoch)
         || !gh_redis_number_of(reply->element[2], &beat->nodes)
         || !gh_redis_number_of(reply->element[3], &beat->now_us)
+        || !gh_redis_number_of(reply->element[4], &beat->set_us)
         || beat->nodes == 0 || beat->now_us > INT64_MAX / 2)
     {
         return GH_REDIS_DOUBT;
     }
 
     return GH_REDIS_DONE;
+}
+
+
+/*
+ * So much is known of how far its time is from ours: at least as if it had
+ * looked at its clock just now, at most as if when we sent. A time that is
+ * behind may have been set back, or we were stopped with our clock; nobody
+ * gets more by going back with it.
+ */
+
+uint64_t
+gh_redis_beat_step(gh_redis_t *r, const gh_redis_beat_t *beat,
+                   uint64_t sent_us, uint64_t now_us)
+{
+    gh_redis_node_t *node = &r->node;
+    int64_t least = (int64_t) beat->now_us - (int64_t) now_us;
+    int64_t most = (int64_t) beat->now_us - (int64_t) sent_us;
+    bool known =
+        node->epoch != 0 && node->epoch / EPOCHS == beat->epoch / EPOCHS;
+
+    if (known && node->clock_us < least - DRIFT_US) {
+        return (uint64_t) (most - node->clock_us);
+    }
+
+    if (!known || node->clock_us > most) {
+        node->clock_us = most;
+
+    } else if (node->clock_us < least) {
+        node->clock_us = least;
+    }
+
+    node->since_us = beat->since_us;
+    node->epoch = beat->epoch;
+    node->set_us = beat->set_us;
+
+    return 0;
 }
 
 
@@ -139,16 +179,14 @@ gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
 {
     const gh_redis_node_t *node = &r->node;
     int64_t now_us = (int64_t) (lease->asked_ns / 1000) + node->clock_us;
-    int64_t least = now_us - GH_REDIS_CLOCK_SLACK_US;
-    int64_t most = now_us + GH_REDIS_CLOCK_SLACK_US;
     gh_str_t *arg = out->args;
 
     arg[0] = gh_str(node->id);
     arg[1] = hex(node->run, out->room[1]);
     arg[2] = gh_redis_number(node->since_us, out->room[2]);
     arg[3] = gh_redis_number(node->epoch, out->room[3]);
-    arg[4] = gh_redis_number(least > 0 ? (uint64_t) least : 0, out->room[4]);
-    arg[5] = gh_redis_number(most > 0 ? (uint64_t) most : 0, out->room[5]);
+    arg[4] = gh_redis_number(node->set_us, out->room[4]);
+    arg[5] = gh_redis_number(now_us > 0 ? (uint64_t) now_us : 0, out->room[5]);
     arg[6] = gh_redis_number(lease->rule.burst, out->room[6]);
     arg[7] = gh_redis_number(lease->rule.interval_ns, out->room[7]);
     arg[8] = gh_redis_number(lease->asked_ns / 1000, out->room[8]);

@@ -7,28 +7,37 @@
 #define GH_REDIS_LEASE_SCRIPTS_H
 
 /*
- * A bucket and what is out of it. ARGV: node, run, since, epoch, the clock
- * at least and at most, burst, interval in ns, serial, unspent, need, how
- * much at once, and what is too little to be of use. Its value is packed: 2,
- * run, epoch, level, at, then for each node its id, out, until, serial, asked.
+ * A bucket and what is out of it. ARGV: node, run, since, epoch, by how much
+ * the clock was set, when it was sent, burst, interval in ns, serial, unspent,
+ * need, how much at once, and what is too little to be of use. Its value is
+ * packed: 2, run, epoch, level, at, then for each node its id, out, until,
+ * serial, asked.
  *
  * level + what is out <= burst at all times, and only time adds to the sum,
  * at the rate: whatever is spent when, in any span T it is no more than
  * burst + rate * T. What nobody has spent in time is not put back, so no more
  * is handed out ahead than comes back in half a minute. A bucket of another
  * run of Redis may have been fuller than it ought to be: it begins empty at
- * `since`, and so does one that is not there, unless since is 0. In another
- * epoch the clock was set: no time has passed.
+ * `since`, and so does one that is not there, unless since is 0.
+ *
+ * Time is Redis's clock less what it was set forward by, and never later than
+ * it was sent by the sender's own clock, which no step of Redis's can move.
+ * What comes back on the way is for the next asking, if there is room for it
+ * beside what is out. Another thousand of epochs is another time: none has
+ * passed. In a later one of the same thousand somebody has seen a step that
+ * the sender has not: it must beat first. What is out stands a while longer
+ * than its node may spend it.
  */
 #define GH_REDIS_LUA_SCRIPT_LEASE                                             \
     "local call, floor = redis.call, math.floor\n"                            \
     "local t = call('TIME')\n"                                                \
-    "local now = t[1] * 1000000 + t[2]\n"                                     \
-    "local me, run, since, epoch, least, latest, burst, step, serial,\n"      \
+    "local me, run, since, epoch, set, sent, burst, step, serial,\n"          \
     "  unspent, need, most, useful = unpack(ARGV)\n"                          \
-    "if now < least + 0 or now > latest + 0 then\n"                           \
+    "local clock, now = t[1] * 1000000 + t[2] - set, sent + 0\n"              \
+    "if clock < now - 250000 or clock > now + 500000 then\n"                  \
     "  return {'absent', '0', '0', '0'}\n"                                    \
     "end\n"                                                                   \
+    "if clock < now then now = clock end\n"                                   \
     "since, epoch, burst = since + 0, epoch + 0, burst + 0\n"                 \
     "step, serial, unspent = step / 1000, serial + 0, unspent + 0\n"          \
     "need, most, useful = need + 0, most + 0, useful + 0\n"                   \
@@ -38,7 +47,7 @@
     "end\n"                                                                   \
     "local v = redis.pcall('GET', KEYS[1])\n"                                 \
     "local held, level, at, mine, asked, over = 0, nil, now, nil, nil, nil\n" \
-    "local live, rest, long = 1, '', now + 1100000\n"                         \
+    "local live, rest, long = 1, '', clock + 1300000\n"                       \
     "local size = type(v) == 'string' and #v or 0\n"                          \
     "if not v then level = began\n"                                           \
     "elseif size > 40 and size < 65536 and size % 48 == 41 then\n"            \
@@ -46,9 +55,12 @@
     "  local form, r, e, l, a = unpack('<Bc16I8dI8', v)\n"                    \
     "  if form == 2 and l == l then\n"                                        \
     "    level, at = l, a\n"                                                  \
-    "    local anew = r ~= run or e ~= epoch\n"                               \
+    "    local anew = r ~= run or floor(e / 1000) ~= floor(epoch / 1000)\n"   \
+    "    if not anew and e > epoch then\n"                                    \
+    "      return {'absent', '0', '0', '0'}\n"                                \
+    "    end\n"                                                               \
     "    if r ~= run then level = began end\n"                                \
-    "    if anew or at > now + 1000000 then at = now end\n"                   \
+    "    if anew or at > clock + 1000000 then at = clock end\n"               \
     "    for p = 42, size, 48 do\n"                                           \
     "      local n, o, u, s, w = unpack('<c16I8I8I8I8', v, p)\n"              \
     "      local late = anew or u > long\n"                                   \
@@ -86,6 +98,8 @@
     "if now > at then level = level + (now - at) / step at = now end\n"       \
     "if level > burst - held then level = burst - held end\n"                 \
     "if level < 0 then level = 0 end\n"                                       \
+    "local room = math.max(burst - held - level, 0) * step\n"                 \
+    "if clock - at > room then at = math.ceil(clock - room) end\n"            \
     "local want = need\n"                                                     \
     "if mine then\n"                                                          \
     "  local spent = mine - unspent\n"                                        \
@@ -116,14 +130,17 @@
     "  string.format('%.0f', floor(level * 1000))}\n"
 
 /*
- * Who is there, since when the counters can be trusted, and what time it is.
- * A clock that is set forward ends the life of keys, too.
+ * Who is there, since when the counters can be trusted, what time it is, and
+ * by how much the clock was set forward in all, which is not in that time. A
+ * clock that is set forward ends the life of keys, too: they live three
+ * seconds longer than they have to, and by so much more counters are lost.
  * ARGV: node, run of this Redis, the run that the node knew before or "-",
- * the epoch that the node saw end or "-". Answers since, epoch, nodes, now.
+ * the epoch that the node saw end or "-", and by what step of the clock.
+ * Answers since, epoch, nodes, now, set.
  */
 #define GH_REDIS_LUA_SCRIPT_BEAT                                              \
     "local t = redis.call('TIME')\n"                                          \
-    "local now = t[1] * 1000000 + t[2]\n"                                     \
+    "local wall = t[1] * 1000000 + t[2]\n"                                    \
     "local f, num, k = string.format, tonumber, KEYS[1]\n"                    \
     "local all = redis.pcall('HGETALL', k)\n"                                 \
     "local h, lost = {}, false\n"                                             \
@@ -135,33 +152,38 @@
     "  return s and num(s)\n"                                                 \
     "end\n"                                                                   \
     "local since, epoch = sane(h.since), sane(h.epoch)\n"                     \
-    "if h.run and not (since and epoch) then lost = true end\n"               \
-    "local set = h.run ~= ARGV[2] or lost\n"                                  \
-    "if set then\n"                                                           \
+    "local set, step = sane(h.set or '0'), ARGV[5] + 0\n"                     \
+    "if h.run and not (since and epoch and set) then lost = true end\n"       \
+    "if lost or not set or set > wall then set, lost = 0, true end\n"         \
+    "local now = wall - set\n"                                                \
+    "local new = h.run ~= ARGV[2] or lost\n"                                  \
+    "if new then\n"                                                           \
     "  since = (h.run or lost or ARGV[3] ~= '-') and now or 0\n"              \
-    "  epoch = math.max((epoch or 0) + 1, math.floor(now / 1000000))\n"       \
+    "  epoch = 1000 * math.max(math.floor((epoch or 0) / 1000) + 1,\n"        \
+    "    math.floor(wall / 1000000))\n"                                       \
     "elseif since == 0 and ARGV[3] ~= '-' and ARGV[3] ~= ARGV[2] then\n"      \
-    "  set, since = true, now\n"                                              \
-    "elseif ARGV[4] == h.epoch then\n"                                        \
-    "  set, since, epoch = true, now, epoch + 1\n"                            \
+    "  new, since = true, now\n"                                              \
+    "elseif ARGV[4] == h.epoch and step <= now then\n"                        \
+    "  new, epoch, set, now = true, epoch + 1, set + step, now - step\n"      \
+    "  if step > 1000000 then since = now end\n"                              \
     "end\n"                                                                   \
-    "if set then\n"                                                           \
+    "if new then\n"                                                           \
     "  redis.call('HSET', k, 'run', ARGV[2], 'since', f('%.0f', since), "     \
-    "'epoch', f('%.0f', epoch))\n"                                            \
+    "'epoch', f('%.0f', epoch), 'set', f('%.0f', set))\n"                     \
     "end\n"                                                                   \
     "local mine = 'node:' .. ARGV[1]\n"                                       \
     "local n = 1\n"                                                           \
     "for name, seen in pairs(h) do\n"                                         \
     "  if string.sub(name, 1, 5) == 'node:' and name ~= mine then\n"          \
-    "    local age = now - (num(seen) or 0)\n"                                \
+    "    local age = wall - (num(seen) or 0)\n"                               \
     "    if age < 10000000 and age > -1000000 then n = n + 1\n"               \
     "    else redis.call('HDEL', k, name) end\n"                              \
     "  end\n"                                                                 \
     "end\n"                                                                   \
-    "redis.call('HSET', k, mine, f('%.0f', now))\n"                           \
+    "redis.call('HSET', k, mine, f('%.0f', wall))\n"                          \
     "redis.call('EXPIRE', k, 34560000)\n"                                     \
     "return {f('%.0f', since), f('%.0f', epoch), f('%.0f', n), "              \
-    "f('%.0f', now)}\n"
+    "f('%.0f', now), f('%.0f', set)}\n"
 
 
 #endif

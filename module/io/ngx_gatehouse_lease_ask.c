@@ -391,8 +391,10 @@ lease_grant(lease_ask_t *ask)
         return 0;
     }
 
-    step.word =
-        gh_lease_level(&ask->rule, ask->op->left, step.now_ns, LEASE_GAP_NS);
+    /* what was left then, when it was asked */
+
+    step.word = gh_lease_level(&ask->rule, ask->op->left, ask->asked_ns,
+                               step.now_ns - ask->asked_ns + LEASE_GAP_NS);
 
     (void) ngx_gatehouse_lease_move(l, ask->hash ^ NGX_GATEHOUSE_LEASE_LEVEL,
                                     ngx_gatehouse_lease_word_cell, &step);

@@ -13,10 +13,7 @@
 typedef struct {
     char id[17];        /* random, of this zone; 16 hexadecimal digits */
     ngx_atomic_t nodes; /* that were there lately; 0: not known yet */
-    ngx_atomic_t since; /* us of Redis's clock: no counter was lost after it */
     ngx_atomic_t run;   /* of the server that was asked last; 0: none */
-    ngx_atomic_t epoch; /* set before the clock, read after it */
-    ngx_atomic_t clock; /* the server's in us, less our monotonic one */
 } ngx_gatehouse_node_t;
 
 

@@ -115,10 +115,8 @@ ngx_uint_t ngx_gatehouse_store_redis_silent(ngx_gatehouse_store_t *store);
 ngx_int_t ngx_gatehouse_store_redis_ask_changes(ngx_gatehouse_store_t *store,
                                                 ngx_uint_t again,
                                                 ngx_uint_t first);
-/* This node is there. again: the scripts were lost; ended: the epoch in which
- * the clock has jumped, 0: it has not. */
-ngx_int_t ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store,
-                                         ngx_uint_t again, uint64_t ended);
+/* This node is there; what time is it? */
+ngx_int_t ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store);
 ngx_int_t ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
                                            ngx_gatehouse_redis_slot_t *slot,
                                            const redisReply *reply,
@@ -126,8 +124,6 @@ ngx_int_t ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
 /* Which run of the server it is; asks for the rest. */
 ngx_int_t ngx_gatehouse_store_redis_run(ngx_gatehouse_store_t *store,
                                         const redisReply *reply);
-/* What the node knows, as of now, for an asking of a lease. */
-void ngx_gatehouse_store_redis_node(ngx_gatehouse_store_t *store);
 /* Lines of the change log, in order, to all followers. */
 void ngx_gatehouse_store_redis_lines(ngx_gatehouse_store_t *store,
                                      const gh_redis_changes_t *changes);

@@ -1,14 +1,15 @@
 /*
  * The beat of a node in the shared store: which run of the server answers,
  * how many nodes there are, and what time it is there. A server that was
- * started anew may have lost counters, and one whose clock was set must not
- * fill buckets by it.
+ * started anew may have lost counters, and a step of its clock is no time.
  */
 
 #include "ngx_gatehouse_store_redis.h"
 #include "ngx_gatehouse_shm.h"
 
 
+static ngx_int_t beat_send(ngx_gatehouse_store_t *store, ngx_uint_t again,
+                           uint64_t ended, uint64_t step_us);
 static void beat_take(ngx_gatehouse_store_t *store,
                       const gh_redis_beat_t *beat);
 static uint64_t beat_clock_us(void);
@@ -25,10 +26,16 @@ ngx_gatehouse_store_redis_run(ngx_gatehouse_store_t *store,
         return NGX_ERROR;
     }
 
-    redis->words.node.run = run != 0 ? run : NGX_GATEHOUSE_REDIS_RUN_HIDDEN;
+    run = (run != 0) ? run : NGX_GATEHOUSE_REDIS_RUN_HIDDEN;
+
+    if (run != redis->words.node.run) {
+        redis->words.node.epoch = 0; /* and what time it is there */
+    }
+
+    redis->words.node.run = run;
     redis->beating = 0;
 
-    if (ngx_gatehouse_store_redis_beat(store, 0, 0) != NGX_OK) {
+    if (ngx_gatehouse_store_redis_beat(store) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -37,8 +44,15 @@ ngx_gatehouse_store_redis_run(ngx_gatehouse_store_t *store,
 
 
 ngx_int_t
-ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store, ngx_uint_t again,
-                               uint64_t ended)
+ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store)
+{
+    return beat_send(store, 0, 0, 0);
+}
+
+
+static ngx_int_t
+beat_send(ngx_gatehouse_store_t *store, ngx_uint_t again, uint64_t ended,
+          uint64_t step_us)
 {
     gh_redis_bytes_t bytes;
     ngx_gatehouse_redis_slot_t *slot;
@@ -49,7 +63,7 @@ ngx_gatehouse_store_redis_beat(ngx_gatehouse_store_t *store, ngx_uint_t again,
     }
 
     if (gh_redis_beat_command(&redis->words, store->conf.node->run, ended,
-                              &bytes)
+                              step_us, &bytes)
         != GH_OK)
     {
         return NGX_ERROR;
@@ -98,7 +112,7 @@ ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
         }
 
         return ngx_gatehouse_store_redis_load(store) == NGX_OK
-                   ? ngx_gatehouse_store_redis_beat(store, 1, 0)
+                   ? beat_send(store, 1, 0, 0)
                    : NGX_ERROR;
 
     case GH_REDIS_REPLICA:
@@ -125,55 +139,25 @@ ngx_gatehouse_store_redis_beaten(ngx_gatehouse_store_t *store,
 }
 
 
-/*
- * The server looked at its clock between our sending and now: so much is
- * known of how far it is from ours. What lies outside of that has jumped,
- * and begins an epoch. The epoch is there before the clock that belongs to
- * it: no bucket may be filled by the jump.
- */
+/* A step is told at once, and until it is in the epoch nothing else is. */
 
 static void
 beat_take(ngx_gatehouse_store_t *store, const gh_redis_beat_t *beat)
 {
-    int64_t least, most, clock;
-    ngx_uint_t jumped;
+    uint64_t step_us;
     ngx_gatehouse_redis_t *redis = store->ctx;
     ngx_gatehouse_node_t *node = store->conf.node;
 
-    least = (int64_t) (beat->now_us - beat_clock_us());
-    most = (int64_t) (beat->now_us - redis->beat_us);
-    clock = (int64_t) node->clock;
+    step_us = gh_redis_beat_step(&redis->words, beat, redis->beat_us,
+                                 beat_clock_us());
 
-    jumped = clock < least - GH_REDIS_CLOCK_SLACK_US
-             || clock > most + GH_REDIS_CLOCK_SLACK_US;
-
-    if (node->run == redis->words.node.run && node->epoch == beat->epoch
-        && jumped) {
-        (void) ngx_gatehouse_store_redis_beat(store, 0, beat->epoch);
+    if (step_us != 0) {
+        (void) beat_send(store, 0, beat->epoch, step_us);
         return;
     }
 
-    clock = ngx_max(least, ngx_min(most, clock));
-
     node->nodes = (ngx_atomic_uint_t) beat->nodes;
-    node->since = (ngx_atomic_uint_t) beat->since_us;
-    node->epoch = (ngx_atomic_uint_t) beat->epoch;
-    ngx_memory_barrier();
-    node->clock = (ngx_atomic_uint_t) clock;
     node->run = (ngx_atomic_uint_t) redis->words.node.run;
-}
-
-
-void
-ngx_gatehouse_store_redis_node(ngx_gatehouse_store_t *store)
-{
-    ngx_gatehouse_redis_t *redis = store->ctx;
-    ngx_gatehouse_node_t *node = store->conf.node;
-
-    redis->words.node.clock_us = (int64_t) node->clock;
-    ngx_memory_barrier();
-    redis->words.node.epoch = node->epoch;
-    redis->words.node.since_us = node->since;
 }
 
 

@@ -156,7 +156,7 @@ redis_follow(ngx_event_t *ev)
     }
 
     if (redis->ready) {
-        (void) ngx_gatehouse_store_redis_beat(store, 0, 0);
+        (void) ngx_gatehouse_store_redis_beat(store);
     }
 
     ngx_gatehouse_store_redis_poll(store);

@@ -112,10 +112,6 @@ ngx_gatehouse_store_redis_command(ngx_gatehouse_store_t *store,
 
     redis_write_of(op, &write);
 
-    if (op->leased) {
-        ngx_gatehouse_store_redis_node(store);
-    }
-
     return gh_redis_write_command(&redis->words, &write, redis->sequence,
                                   bytes);
 }
@@ -393,7 +389,7 @@ redis_written(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
 
     if (op->leased && write.rc == GH_ABSENT) {
         /* its clock is not what we think it is */
-        (void) ngx_gatehouse_store_redis_beat(store, 0, 0);
+        (void) ngx_gatehouse_store_redis_beat(store);
     }
 
     if (write.log) {

@@ -68,12 +68,21 @@ try_store(const redisReply *reply)
 static void
 try_lease(const redisReply *reply)
 {
+    gh_redis_t r = { 0 };
     gh_redis_beat_t beat;
     uint64_t run;
 
     (void) gh_redis_run_judge(reply, &run);
-    require(gh_redis_beat_judge(reply, &beat) != GH_REDIS_DONE
-            || (beat.nodes > 0 && beat.now_us <= INT64_MAX / 2));
+
+    if (gh_redis_beat_judge(reply, &beat) != GH_REDIS_DONE) {
+        return;
+    }
+
+    require(beat.nodes > 0 && beat.now_us <= INT64_MAX / 2);
+    require(gh_redis_beat_step(&r, &beat, 1000000, 2000000) == 0);
+    require(gh_redis_beat_step(&r, &beat, 5000000, 5000000) == 0);
+    require(gh_redis_beat_step(&r, &beat, 0, 0)
+            == (beat.epoch == 0 ? 0 : 5000000));
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * Preloaded into a program: its wall clock is that of a file, which holds
- * seconds to add. The monotonic clock goes on as it does, as when an operator
- * or a time server steps the clock.
+ * seconds to add and, if it is that long, microseconds. The monotonic clock
+ * goes on as it does, as when an operator or a time server steps the clock.
  *
- * environment: GH_CLOCK, the file: one signed 64-bit number
+ * environment: GH_CLOCK, the file: signed 64-bit numbers
  */
 
 #define _GNU_SOURCE
@@ -32,7 +32,9 @@ begin(void)
     *(void **) &real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 
     if (fd != -1) {
-        void *p = mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
+        /* what is behind the end of the file is zero */
+        void *p =
+            mmap(NULL, 2 * sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
 
         offset = (p == MAP_FAILED) ? NULL : p;
         (void) close(fd);
@@ -51,7 +53,10 @@ clock_gettime(clockid_t id, struct timespec *ts)
     if (rc == 0 && offset != NULL
         && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
     {
-        ts->tv_sec += *offset;
+        int64_t ns = ts->tv_nsec + offset[1] * 1000;
+
+        ts->tv_sec += offset[0] + ns / 1000000000;
+        ts->tv_nsec = ns % 1000000000;
     }
 
     return rc;

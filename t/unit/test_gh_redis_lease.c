@@ -16,6 +16,7 @@
 #define EPOCH BULK(2, "17")
 #define NODES BULK(1, "2")
 #define NOW BULK(16, "1700000000000000")
+#define SET BULK(10, "3600000000")
 #define OK BULK(2, "ok")
 #define ZERO BULK(1, "0")
 #define FIVE BULK(1, "5")
@@ -196,12 +197,14 @@ a_beat_says_since_when_which_epoch_how_many_and_what_time(void **state)
     (void) state;
 
     assert_int_equal(
-        beat_of("*4\r\n" BULK(16, "1699999999999999") EPOCH NODES NOW, &beat),
+        beat_of("*5\r\n" BULK(16, "1699999999999999") EPOCH NODES NOW SET,
+                &beat),
         GH_REDIS_DONE);
     assert_int_equal(beat.since_us, 1699999999999999);
     assert_int_equal(beat.epoch, 17);
     assert_int_equal(beat.nodes, 2);
     assert_int_equal(beat.now_us, 1700000000000000);
+    assert_int_equal(beat.set_us, 3600000000);
 }
 
 
@@ -212,18 +215,20 @@ a_beat_goes_to_the_ends_of_its_numbers(void **state)
 
     (void) state;
 
-    assert_int_equal(beat_of("*4\r\n" BULK(20, "18446744073709551615")
+    assert_int_equal(beat_of("*5\r\n" BULK(20, "18446744073709551615")
                                  BULK(20, "18446744073709551615")
                                      BULK(20, "18446744073709551615")
-                                         BULK(19, "4611686018427387903"),
+                                         BULK(19, "4611686018427387903")
+                                             BULK(20, "18446744073709551615"),
                              &beat),
                      GH_REDIS_DONE);
     assert_true(beat.since_us == UINT64_MAX);
     assert_true(beat.epoch == UINT64_MAX);
     assert_true(beat.nodes == UINT64_MAX);
     assert_true(beat.now_us == INT64_MAX / 2);
+    assert_true(beat.set_us == UINT64_MAX);
 
-    assert_int_equal(beat_of("*4\r\n" ZERO ZERO BULK(1, "1") ZERO, &beat),
+    assert_int_equal(beat_of("*5\r\n" ZERO ZERO BULK(1, "1") ZERO ZERO, &beat),
                      GH_REDIS_DONE);
     assert_int_equal(beat.now_us, 0);
 }
@@ -242,16 +247,17 @@ a_beat_of_another_shape_is_a_doubt(void **state)
         "*1\r\n" SINCE,
         "*2\r\n" SINCE EPOCH,
         "*3\r\n" SINCE EPOCH NODES,
-        "*5\r\n" SINCE EPOCH NODES NOW NOW,
-        "*1\r\n*4\r\n" SINCE EPOCH NODES NOW,
-        "*4\r\n*1\r\n" SINCE EPOCH NODES NOW,
-        "*4\r\n" SINCE "*0\r\n" NODES NOW,
-        "*4\r\n" SINCE EPOCH NODES "-ERR no\r\n",
-        "*4\r\n$-1\r\n" EPOCH NODES NOW,
-        "*4\r\n" SINCE EPOCH "$-1\r\n" NOW,
-        "*4\r\n" SINCE EPOCH ":2\r\n" NOW,
-        "*4\r\n+0\r\n" EPOCH NODES NOW,
-        "*4\r\n" SINCE EPOCH NODES "+1700000000000000\r\n",
+        "*4\r\n" SINCE EPOCH NODES NOW,
+        "*6\r\n" SINCE EPOCH NODES NOW SET SET,
+        "*1\r\n*5\r\n" SINCE EPOCH NODES NOW SET,
+        "*5\r\n*1\r\n" SINCE EPOCH NODES NOW SET,
+        "*5\r\n" SINCE "*0\r\n" NODES NOW SET,
+        "*5\r\n" SINCE EPOCH NODES NOW "-ERR no\r\n",
+        "*5\r\n$-1\r\n" EPOCH NODES NOW SET,
+        "*5\r\n" SINCE EPOCH "$-1\r\n" NOW SET,
+        "*5\r\n" SINCE EPOCH ":2\r\n" NOW SET,
+        "*5\r\n+0\r\n" EPOCH NODES NOW SET,
+        "*5\r\n" SINCE EPOCH NODES "+1700000000000000\r\n" SET,
     };
 
     (void) state;
@@ -323,13 +329,13 @@ any_beat(const char *bytes)
 static void
 a_beat_is_of_whole_numbers_that_can_be(void **state)
 {
-    static const char *const right[] = { SINCE, EPOCH, NODES, NOW };
+    static const char *const right[] = { SINCE, EPOCH, NODES, NOW, SET };
     static const char *const replies[] = {
         /* nobody is there, not even who asks */
-        "*4\r\n" SINCE EPOCH ZERO NOW,
+        "*5\r\n" SINCE EPOCH ZERO NOW SET,
         /* so late that sums of times would overflow */
-        "*4\r\n" SINCE EPOCH NODES BULK(19, "4611686018427387904"),
-        "*4\r\n" SINCE EPOCH NODES BULK(20, "18446744073709551615"),
+        "*5\r\n" SINCE EPOCH NODES BULK(19, "4611686018427387904") SET,
+        "*5\r\n" SINCE EPOCH NODES BULK(20, "18446744073709551615") SET,
     };
 
     (void) state;
@@ -349,25 +355,26 @@ a_beat_names_what_is_known_and_leaves_a_line_for_what_is_not(void **state)
     gh_redis_bytes_t out;
 
     static const char first[] =
-        "*8\r\n$7\r\nEVALSHA\r\n$3\r\nsha\r\n$1\r\n1\r\n$10\r\ngh:{nodes}\r\n"
+        "*9\r\n$7\r\nEVALSHA\r\n$3\r\nsha\r\n$1\r\n1\r\n$10\r\ngh:{nodes}\r\n"
         "$16\r\n0123456789abcdef\r\n$16\r\n0000000000000abc\r\n"
-        "$1\r\n-\r\n$1\r\n-\r\n";
+        "$1\r\n-\r\n$1\r\n-\r\n$1\r\n0\r\n";
     static const char later[] =
-        "*8\r\n$7\r\nEVALSHA\r\n$3\r\nsha\r\n$1\r\n1\r\n$10\r\ngh:{nodes}\r\n"
+        "*9\r\n$7\r\nEVALSHA\r\n$3\r\nsha\r\n$1\r\n1\r\n$10\r\ngh:{nodes}\r\n"
         "$16\r\n0123456789abcdef\r\n$16\r\n0000000000000abc\r\n"
-        "$16\r\nffffffffffffffff\r\n$2\r\n17\r\n";
+        "$16\r\nffffffffffffffff\r\n$2\r\n17\r\n$6\r\n250000\r\n";
 
     (void) state;
 
     (void) strcpy(r.sha[GH_REDIS_BEAT], "sha");
 
-    assert_int_equal(gh_redis_beat_command(&r, 0, 0, &out), GH_OK);
+    assert_int_equal(gh_redis_beat_command(&r, 0, 0, 0, &out), GH_OK);
     assert_int_equal(out.replies, 1);
     assert_int_equal(out.len, sizeof(first) - 1);
     assert_memory_equal(out.data, first, out.len);
     free(out.data);
 
-    assert_int_equal(gh_redis_beat_command(&r, UINT64_MAX, 17, &out), GH_OK);
+    assert_int_equal(gh_redis_beat_command(&r, UINT64_MAX, 17, 250000, &out),
+                     GH_OK);
     assert_int_equal(out.len, sizeof(later) - 1);
     assert_memory_equal(out.data, later, out.len);
     free(out.data);
@@ -471,7 +478,7 @@ no_lease_is_larger_than_what_was_asked_for(void **state)
 }
 
 
-/* What the script compares with its clock: ours, a quarter second wide. */
+/* What the script compares with its clock. */
 
 static void
 an_asking_says_what_time_it_is_there_and_who_asks(void **state)
@@ -480,6 +487,7 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
                                .run = 0xabc,
                                .since_us = 7,
                                .epoch = 17,
+                               .set_us = 1000000,
                                .clock_us = 1700000000000000 } };
     gh_store_lease_t lease = { .rule = { .burst = 200,
                                          .interval_ns = 2000000 },
@@ -492,8 +500,8 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
         "0000000000000abc",
         "7",
         "17",
-        "1699999999755000",
-        "1700000000255000",
+        "1000000",
+        "1700000000005000",
         "200",
         "2000000",
         "5000",
@@ -525,7 +533,6 @@ a_time_before_the_first_second_is_said_as_none(void **state)
     (void) state;
 
     gh_redis_lease_args(&r, &lease, &out);
-    assert_true(gh_str_eq(out.args[4], GH_STR("0")));
     assert_true(gh_str_eq(out.args[5], GH_STR("0")));
 }
 
