@@ -228,7 +228,7 @@ ngx_http_gatehouse_secret_make(u_char *path,
                                ngx_log_t *log)
 {
     char why[GH_IMAGE_WHY_MAX];
-    u_char raw[32], text[65];
+    u_char raw[32], text[65], state[NGX_MAX_PATH];
     gh_rc_t rc;
     gh_str_t bytes;
 
@@ -241,10 +241,13 @@ ngx_http_gatehouse_secret_make(u_char *path,
     ngx_hex_dump(text, raw, sizeof(raw));
     text[64] = LF;
 
+    (void) ngx_cpystrn(
+        state, gmcf->policies_conf.state.data,
+        ngx_min(gmcf->policies_conf.state.len + 1, sizeof(state)));
+
     bytes.data = (char *) text;
     bytes.len = sizeof(text);
-    rc = gh_state_replace((char *) gmcf->policies_conf.state.data, ROOT_KEY,
-                          bytes, why);
+    rc = gh_state_give((char *) state, ROOT_KEY, bytes, why);
 
     OPENSSL_cleanse(raw, sizeof(raw));
     OPENSSL_cleanse(text, sizeof(text));

@@ -22,6 +22,8 @@
 #define NOTE_MEMBERS 31 /* a bit for each that must be there */
 
 
+static gh_rc_t put_in_place(const char *state, const char *name,
+                            gh_str_t bytes, bool given, char *why);
 static gh_rc_t say(char *why, const char *what, const char *path);
 static bool path_in(const char *state, const char *name, const char *ending,
                     char out[GH_POLICY_DIR_PATH_MAX]);
@@ -43,6 +45,21 @@ gh_rc_t
 gh_state_replace(const char *state, const char *name, gh_str_t bytes,
                  char *why)
 {
+    return put_in_place(state, name, bytes, false, why);
+}
+
+
+gh_rc_t
+gh_state_give(const char *state, const char *name, gh_str_t bytes, char *why)
+{
+    return put_in_place(state, name, bytes, true, why);
+}
+
+
+static gh_rc_t
+put_in_place(const char *state, const char *name, gh_str_t bytes, bool given,
+             char *why)
+{
     int fd, error;
     char path[GH_POLICY_DIR_PATH_MAX], temporary[GH_POLICY_DIR_PATH_MAX];
 
@@ -62,7 +79,8 @@ gh_state_replace(const char *state, const char *name, gh_str_t bytes,
         return say(why, "create", temporary);
     }
 
-    if (!give(fd, state) || !write_all(fd, bytes) || fsync(fd) == -1) {
+    if ((given && !give(fd, state)) || !write_all(fd, bytes)
+        || fsync(fd) == -1) {
         error = errno;
         (void) close(fd);
         (void) unlink(temporary);
@@ -105,7 +123,6 @@ path_in(const char *state, const char *name, const char *ending,
 }
 
 
-/* What root makes belongs to whom the directory belongs. */
 static bool
 give(int fd, const char *state)
 {

@@ -34,11 +34,14 @@ typedef struct {
 
 /*
  * Makes bytes the content of state/name: a temporary file, 0600, synced,
- * renamed, the directory synced. Whoever owns the directory owns it. Only the
- * holder of the lock may. GH_UNAVAILABLE: the old content stays.
+ * renamed, the directory synced. Only the holder of the lock may.
+ * GH_UNAVAILABLE: the old content stays.
  */
 gh_rc_t gh_state_replace(const char *state, const char *name, gh_str_t bytes,
                          char *why);
+/* The same for a file that root makes for whoever owns the directory. */
+gh_rc_t gh_state_give(const char *state, const char *name, gh_str_t bytes,
+                      char *why);
 
 /*
  * One process of those that share the state directory at a time. *fd is to be
