@@ -97,13 +97,14 @@ $redis->cli('FLUSHALL');
 # ---- who waited for a lease ---------------------------------------------------------
 
 # Given two gateways, a place where one server is and another can be at once,
-# and somebody who has used up all he has, at one of the gateways
+# and somebody who has used up all she has, at one of the gateways. What
+# somebody else has comes back by the hundred in a millisecond
 my $next  = Gatehouse::Test::Redis->new;
 my $place = $redis->dir . '/now';
 symlink $redis->socket, $place or die "$place: $!\n";
 my $farm = Gatehouse::Test::Farm->new(
-    gates => 2, workers => 1, redis => $redis, who => { alice => 'slow' },
-    plans => { slow => '6r/h burst=10' },
+    gates => 2, workers => 1, redis => $redis, who => { alice => 'slow', bob => 'fast' },
+    plans => { slow => '6r/h burst=10', fast => '100000r/s burst=1000' },
     store => "gatehouse_store redis://unix:$place?state=%%DIR%%/state&timeout="
            . 10_000 * $SLOW . "ms;\n",
     locations => 'location /free { gatehouse_limit off; '
@@ -114,25 +115,30 @@ for my $t ($farm->gates) {
 my @first = map { $farm->ask(0, 'alice')->status } 1 .. 11;
 is(join(' ', @first), join(' ', (204) x 10, 429), 'a burst is spent');
 my $other = $farm->gate(1);
-is($farm->ask(1, 'alice', '/free')->status, 204,
-   'the other one knows who he is, too');
+is(join(' ', map { $farm->ask(1, $_, '/free')->status } qw(alice bob)),
+   '204 204', 'the other one knows who they are, too');
 
-# When the other one asks for him, and the server dies over it. The next one,
+# When the other one asks for them, and the server dies over it. The next one,
 # which knows of nothing, is there before anything else can be asked
 $redis->halt;
-my $http = $other->connect(timeout => 20 * $SLOW);
-$http->send_raw(Gatehouse::Test::Http::format_request(
-    'GET', '/', $other->request_headers({
-        key => Gatehouse::Test::Farm::key('alice') })));
+my %http;
+for my $who (qw(alice bob)) {
+    $http{$who} = $other->connect(timeout => 20 * $SLOW);
+    $http{$who}->send_raw(Gatehouse::Test::Http::format_request(
+        'GET', '/', $other->request_headers({
+            key => Gatehouse::Test::Farm::key($who) })));
+}
 sleep 0.3;
 symlink $next->socket, "$place.new" or die "$place.new: $!\n";
 rename "$place.new", $place or die "$place: $!\n";
 $redis->kill;
 
 # Then what is asked again means this one, whose buckets are empty
-is($http->read_response('GET')->status, 429,
+is($http{alice}->read_response('GET')->status, 429,
    'an asking that waited for another server gets nothing that this one '
    . 'makes of what it does not know');
+is($http{bob}->read_response('GET')->status, 204,
+   'but what has come back until it is asked there');
 is($other->metric('gatehouse_degraded_decisions_total', what => 'limits') // 0,
    0, '... and it was that one who decided');
 cmp_ok($next->calls('evalsha'), '>', 0, '... which was asked');

@@ -48,8 +48,8 @@ typedef struct {
 } gh_store_change_t;
 
 /*
- * What a node asks of a rate that it shares (gh_lease.h). asked_ns, of its
- * monotonic clock, is later in each asking of one counter.
+ * What a node asks of a rate that it shares (gh_lease.h), at times of its
+ * monotonic clock. Each asking of one counter is later than the one before.
  */
 typedef struct {
     gh_limit_t rule;
@@ -57,6 +57,7 @@ typedef struct {
     uint64_t least;   /* fewer are of no use to any of them: none, then */
     uint64_t unspent; /* of what it was given before */
     uint64_t asked_ns;
+    uint64_t sent_ns; /* the last time that it was */
 } gh_store_lease_t;
 
 /* An API key as the store keeps it. */

@@ -178,7 +178,7 @@ gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
                     gh_redis_lease_args_t *out)
 {
     const gh_redis_node_t *node = &r->node;
-    int64_t now_us = (int64_t) (lease->asked_ns / 1000) + node->clock_us;
+    int64_t now_us = (int64_t) (lease->sent_ns / 1000) + node->clock_us;
     gh_str_t *arg = out->args;
 
     arg[0] = gh_str(node->id);

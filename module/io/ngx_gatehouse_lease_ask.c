@@ -375,6 +375,7 @@ lease_silent(ngx_gatehouse_leases_t *l)
 static ngx_uint_t
 lease_grant(lease_ask_t *ask)
 {
+    uint64_t sent_ns;
     ngx_gatehouse_lease_step_t step;
     ngx_gatehouse_leases_t *l = ask->owner;
 
@@ -391,10 +392,11 @@ lease_grant(lease_ask_t *ask)
         return 0;
     }
 
-    /* what was left then, when it was asked */
+    /* so much was left when it was sent */
 
-    step.word = gh_lease_level(&ask->rule, ask->op->left, ask->asked_ns,
-                               step.now_ns - ask->asked_ns + LEASE_GAP_NS);
+    sent_ns = ask->op->lease.sent_ns;
+    step.word = gh_lease_level(&ask->rule, ask->op->left, sent_ns,
+                               step.now_ns - sent_ns + LEASE_GAP_NS);
 
     (void) ngx_gatehouse_lease_move(l, ask->hash ^ NGX_GATEHOUSE_LEASE_LEVEL,
                                     ngx_gatehouse_lease_word_cell, &step);

@@ -6,6 +6,7 @@
 #include "ngx_gatehouse_store_redis.h"
 
 #include "gh_redis_use.h"
+#include "ngx_gatehouse_shm.h"
 
 
 #define REDIS_TRIES 4 /* of one question, within its deadline */
@@ -108,6 +109,10 @@ ngx_gatehouse_store_redis_command(ngx_gatehouse_store_t *store,
 
     if (op->once) {
         return redis_use_command(store, op, bytes);
+    }
+
+    if (op->leased) {
+        op->lease.sent_ns = ngx_gatehouse_monotonic_ns();
     }
 
     redis_write_of(op, &write);

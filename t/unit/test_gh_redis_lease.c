@@ -494,7 +494,8 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
                                .need = 3,
                                .least = 1,
                                .unspent = 2,
-                               .asked_ns = 5000999 };
+                               .asked_ns = 4000999,
+                               .sent_ns = 5000999 };
     static const char *const expected[GH_REDIS_LEASE_ARGS] = {
         "0123456789abcdef",
         "0000000000000abc",
@@ -504,7 +505,7 @@ an_asking_says_what_time_it_is_there_and_who_asks(void **state)
         "1700000000005000",
         "200",
         "2000000",
-        "5000",
+        "4000",
         "2",
         "3",
         "50",
@@ -527,7 +528,7 @@ static void
 a_time_before_the_first_second_is_said_as_none(void **state)
 {
     gh_redis_t r = { .node = { .id = "0", .clock_us = -1000000 } };
-    gh_store_lease_t lease = { .asked_ns = 1000 };
+    gh_store_lease_t lease = { .sent_ns = 1000 };
     gh_redis_lease_args_t out;
 
     (void) state;
