@@ -31,6 +31,8 @@ sub environment {
                              . ':detect_stack_use_after_return=1',
             UBSAN_OPTIONS => $common . "print_stacktrace=1:log_path="
                              . "$self->{dir}/san/ubsan",
+            LSAN_OPTIONS  => 'print_suppressions=0:suppressions='
+                             . Gatehouse::Test::root() . '/t/lib/lsan.supp',
             TSAN_OPTIONS  => "log_path=$self->{dir}/san/tsan",
             LC_ALL => 'C');
 }
