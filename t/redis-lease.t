@@ -52,6 +52,7 @@ for my $case ([1, 1, 10], [3, 2, 10], [5, 20, 10], [4, 200, 1], [2, 7, 250],
 # ---- one node, step by step ------------------------------------------------------
 
 my $now = 1_800_000_000_000_000;
+my $told; # by how much the last asking was late
 my %ask = (key => 'gh:{limit:steps}', burst => 100, interval => 10_000);
 
 is(join(' ', asked(%ask, need => 1)), 'ok 1 99000',
@@ -98,6 +99,10 @@ is((asked(%ask, need => 1, late => 500_001))[0], 'absent',
    'so is one that was under way for long, or came by a clock that was set');
 is((asked(%ask, need => 1, late => -250_001))[0], 'absent',
    'and one that will only be sent');
+asked(%ask, need => 1, late => 5000);
+is($told, 0, 'who is a little late is not told');
+asked(%ask, need => 1, late => 5001);
+is($told, 5001, 'who is later is, by how much');
 
 
 # ---- what is lost, and clocks ------------------------------------------------------
@@ -341,7 +346,7 @@ sub packed {
 sub asked {
     my (%o) = @_;
     $now += $o{after} // 0;
-    my ($word, undef, $granted, $level) = command(
+    (my $word, $told, my ($granted, $level)) = command(
         'EVAL', $clock . $lease, 1, $o{key}, $o{node} // 'a' x 16,
         $o{run} // 'a' x 16, $o{since} // 0, $o{epoch} // 1,
         $o{set} // 0, $now - ($o{set} // 0) - ($o{late} // 0),

@@ -165,6 +165,12 @@ typedef struct {
 void gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
                          gh_redis_lease_args_t *out);
 
+/*
+ * Whether an answer that came at now_ns can only mean that the server's clock
+ * is not what r->node thinks it is: then it is time to beat.
+ */
+bool gh_redis_lease_stepped(const gh_write_t *w, uint64_t now_ns);
+
 /* GH_REDIS_DONE: not an error. *code: its first word if it is known. */
 gh_redis_verdict_t gh_redis_error(const redisReply *reply, gh_str_t *code);
 /* code, or that of an error within: of what a MULTI was to do. */

@@ -197,6 +197,17 @@ gh_redis_lease_args(const gh_redis_t *r, const gh_store_lease_t *lease,
 }
 
 
+/* What it says in place of a version is how late we were for its clock. */
+
+bool
+gh_redis_lease_stepped(const gh_write_t *w, uint64_t now_ns)
+{
+    return w->rc == GH_ABSENT
+           || (w->rc == GH_OK
+               && w->version > (now_ns - w->lease->sent_ns) / 1000 + DRIFT_US);
+}
+
+
 static gh_str_t
 hex(uint64_t n, char room[24])
 {

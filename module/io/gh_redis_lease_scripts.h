@@ -23,10 +23,11 @@
  * Time is Redis's clock less what it was set forward by, and never later than
  * it was sent by the sender's own clock, which no step of Redis's can move.
  * What comes back on the way is for the next asking, if there is room for it
- * beside what is out. Another thousand of epochs is another time: none has
- * passed. In a later one of the same thousand somebody has seen a step that
- * the sender has not: it must beat first. What is out stands a while longer
- * than its node may spend it.
+ * beside what is out. The sender is told how much later it is by this clock
+ * if it looks much, and knows whether the way was so long. Another thousand of
+ * epochs is another time: none has passed. In a later one of the same thousand
+ * somebody has seen a step that the sender has not: it must beat first. What
+ * is out stands a while longer than its node may spend it.
  */
 #define GH_REDIS_LUA_SCRIPT_LEASE                                             \
     "local call, floor = redis.call, math.floor\n"                            \
@@ -37,6 +38,8 @@
     "if clock < now - 250000 or clock > now + 500000 then\n"                  \
     "  return {'absent', '0', '0', '0'}\n"                                    \
     "end\n"                                                                   \
+    "local late = clock - now > 5000 and string.format('%.0f', clock - "      \
+    "now)\n"                                                                  \
     "if clock < now then now = clock end\n"                                   \
     "since, epoch, burst = since + 0, epoch + 0, burst + 0\n"                 \
     "step, serial, unspent = step / 1000, serial + 0, unspent + 0\n"          \
@@ -126,7 +129,7 @@
     "epoch,\n"                                                                \
     "  level, at, me, unspent + n, long, serial, now) .. rest,\n"             \
     "  'PX', math.ceil((burst - level) * step / 1000) + 3000)\n"              \
-    "return {'ok', '0', string.format('%.0f', n),\n"                          \
+    "return {'ok', late or '0', string.format('%.0f', n),\n"                  \
     "  string.format('%.0f', floor(level * 1000))}\n"
 
 /*

@@ -392,8 +392,8 @@ redis_written(ngx_gatehouse_store_t *store, ngx_gatehouse_redis_slot_t *slot,
     op->granted = write.granted;
     op->left = write.left;
 
-    if (op->leased && write.rc == GH_ABSENT) {
-        /* its clock is not what we think it is */
+    if (op->leased
+        && gh_redis_lease_stepped(&write, ngx_gatehouse_monotonic_ns())) {
         (void) ngx_gatehouse_store_redis_beat(store);
     }
 

@@ -109,6 +109,29 @@ in_another_thousand_of_epochs_it_is_another_time(void **state)
 }
 
 
+static void
+who_is_later_than_his_way_was_long_has_missed_a_step(void **state)
+{
+    gh_store_lease_t lease = { .sent_ns = SENT * UINT64_C(1000) };
+    gh_write_t w = { .rc = GH_OK, .lease = &lease };
+    uint64_t answered = lease.sent_ns + 2000000;
+
+    (void) state;
+
+    assert_false(gh_redis_lease_stepped(&w, answered));
+    w.version = 7000; /* two on the way, five of drift */
+    assert_false(gh_redis_lease_stepped(&w, answered));
+    w.version = 7001;
+    assert_true(gh_redis_lease_stepped(&w, answered));
+    assert_false(gh_redis_lease_stepped(&w, answered + 1000));
+    w.rc = GH_CONFLICT;
+    assert_false(gh_redis_lease_stepped(&w, answered));
+    w.rc = GH_ABSENT;
+    w.version = 0;
+    assert_true(gh_redis_lease_stepped(&w, answered));
+}
+
+
 int
 main(void)
 {
@@ -118,6 +141,7 @@ main(void)
         cmocka_unit_test(a_step_forward_is_told_and_not_followed),
         cmocka_unit_test(a_step_back_is_followed_however_far),
         cmocka_unit_test(in_another_thousand_of_epochs_it_is_another_time),
+        cmocka_unit_test(who_is_later_than_his_way_was_long_has_missed_a_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,9 @@ sub holds {
     my ($over, $words) = excess(times_of($farm, $who,
                                          @arg{qw(n since until)}),
                                 $rate, $burst);
-    Test::More::cmp_ok($over, '<=', $SLACK, "$what: $words");
+    Test::More::cmp_ok($over, '<=', $SLACK, "$what: $words")
+        or Test::More::diag(map { "$_->{at}[ $arg{n} // 0 ] $_->{seen}\n" }
+                            grep { $_->{who} eq $who } $farm->sink->admitted);
     return;
 }
 

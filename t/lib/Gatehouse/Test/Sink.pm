@@ -29,7 +29,8 @@ pid $dir/nginx.pid;
 error_log $dir/logs/error.log warn;
 events { worker_connections 2048; }
 http {
-    log_format admitted '\$http_x_admitted \$http_x_principal \$request_uri';
+    log_format admitted '\$http_x_admitted \$http_x_principal \$request_uri '
+                        '\$msec \$connection:\$connection_requests';
     client_body_temp_path $dir/tmp/body;
     proxy_temp_path $dir/tmp/proxy;
     fastcgi_temp_path $dir/tmp/fastcgi;
@@ -66,13 +67,13 @@ EOC
 }
 
 
-# Each that was let in since the last forget: { who, target, at => [us, ...] },
-# a time per rate of its plan.
+# Each that was let in since the last forget: { who, target, at => [us, ...],
+# seen }, a time per rate of its plan; seen: when and how it came here.
 sub admitted {
     my ($self) = @_;
     return map {
-        my ($at, $who, $target) = split / /;
-        { at => [ $at eq '-' ? () : split /,/, $at ],
+        my ($at, $who, $target, @seen) = split / /;
+        { at => [ $at eq '-' ? () : split /,/, $at ], seen => "@seen",
           who => $who =~ s/^consumer://r, target => $target };
     } split /\n/, Gatehouse::Test::Logs::slurp($self->log);
 }
