@@ -56,7 +56,7 @@ ngx_http_gatehouse_endpoint(ngx_http_gatehouse_request_t *gr)
     }
 
     if (gr->storing) {
-        /* a write event runs the phases too */
+        /* woken by something else that it waited for */
         return NGX_DONE;
     }
 

@@ -175,7 +175,11 @@ ngx_http_gatehouse_suspend(ngx_http_gatehouse_request_t *gr)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* a write event may come with any read event of a connection that was
+     * used before: it must not run the phases, we might go on twice */
+
     gr->request->read_event_handler = ngx_http_test_reading;
+    gr->request->write_event_handler = ngx_http_request_empty_handler;
     gr->waiting = 1;
 
     return NGX_AGAIN;
@@ -204,6 +208,7 @@ ngx_http_gatehouse_wake(void *data)
     ngx_http_set_log_request(c->log, r);
 
     r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
 
     ngx_http_core_run_phases(r);
     ngx_http_run_posted_requests(c);
