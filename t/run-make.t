@@ -18,7 +18,7 @@ my $tmp   = File::Temp::tempdir('ghtest-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my @ports = ports(9);
 my %pid;
 
-delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL SANITIZE)};
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL SANITIZE STORE)};
 @ENV{qw(BUILD RUN_PORT)} = ($build, $ports[0]);
 
 # ---- what is in the way -----------------------------------------------------------
