@@ -1,5 +1,5 @@
--- wrk: sends the signed requests of a file in turn, each once, with the body
--- of another file. A line is a path, a space, and headers parted by tabs.
+-- wrk: sends the signed requests of a file in turn, over and over, with the
+-- body of another file. A line is a path, a space, and headers parted by tabs.
 --
 -- usage: wrk -t1 ... -s signed.lua URL -- FILE BODY
 
@@ -15,8 +15,8 @@ function init(args)
 end
 
 function request()
-    at = at + 1
-    local path, rest = (lines[at] or lines[1]):match("^(%S+) (.*)$")
+    at = at % #lines + 1
+    local path, rest = lines[at]:match("^(%S+) (.*)$")
     local headers = { Host = "127.0.0.1" }
 
     for name, value in rest:gmatch("([^:\t]+): ([^\t]*)") do

@@ -57,6 +57,7 @@ sub measure_rounds {
         if ($round % $VERIFY_EVERY == 1 || $VERIFY_EVERY == 1) {
             my %us = openssl_verify_us($site->{worker}, 1);
             push @{ $verify{$_} }, $us{$_} for keys %us;
+            $site->{verify_us} = \%us;
         }
         measure($site, \%got, @paths);
         push @paths, shift @paths;
