@@ -53,17 +53,6 @@ sub value { return $_[0]->cookie($_[1] // $NAME)->{value} }
 
 sub cookie { return join '=', $_[1] // $NAME, value(@_) }
 
-# So many requests at once, on connections of their own, so that each worker
-# has some
-sub begin {
-    my ($n, $cookie, $path) = @_;
-    my @open = map { $t->connect } 1 .. $n;
-    $_->send_raw(Gatehouse::Test::Http::format_request(
-        'GET', $path // '/', [ [ Host => 'gw.test' ], [ Cookie => $cookie ],
-                               [ Accept => 'text/plain' ] ])) for @open;
-    return @open;
-}
-
 # Their statuses, counted
 sub statuses {
     my %seen;
@@ -72,7 +61,7 @@ sub statuses {
     return join ' ', map { "$_ x $seen{$_}" } sort keys %seen;
 }
 
-sub at_once { return statuses(begin(@_)) }
+sub at_once { return statuses($so->begin(@_)) }
 
 # Somebody whose token is about to expire
 sub soon_expired {
@@ -147,8 +136,8 @@ is($op->asked('refresh'), 1, 'with the new token');
 for my $i (0 .. $#away) {
     my $at = $away[$i];
     $at->{op}->misbehave(%{ $at->{switch} })->forget;
-    $at->{open} = [ begin(10, cookie($at->{who}, "__Host-gh-away$i"),
-                          "/away$i") ];
+    $at->{open} = [ $so->begin(10, cookie($at->{who}, "__Host-gh-away$i"),
+                               "/away$i") ];
 }
 
 # Twice in a row: tokens that live for a second only
@@ -331,11 +320,11 @@ my ($hers)  = reverse $op->sessions;
 my $of_dora = cookie($dora, '__Host-gh-other');
 wait_for_expiry();
 $other->misbehave('refresh.hang' => 1)->forget;
-my @asked = begin(4, $of_dora, '/other');
+my @asked = $so->begin(4, $of_dora, '/other');
 wait_for(sub { $other->asked('refresh') }, 5, 'a refresh under way');
 $other->behave;
 $t->kill_worker for 1, 2;
-@asked = begin(8, $of_dora, '/other');
+@asked = $so->begin(8, $of_dora, '/other');
 
 
 # ---- how it ends ------------------------------------------------------------------------------
@@ -350,7 +339,7 @@ is($so->ask($carol, '/'), 200, 'and no other');
 
 # Also while a refresh is under way, which brings nobody back
 $op->misbehave('refresh.slow' => 2)->forget;
-my ($waiting) = begin(1, cookie($gina));
+my ($waiting) = $so->begin(1, cookie($gina));
 wait_for(sub { $op->asked('refresh') }, 5, 'a refresh under way');
 is($op->send_logout($so->at . '/oidc_backchannel_logout', %$hers)->status, 200,
    'given one who is logged out before the provider answers a refresh');

@@ -57,6 +57,17 @@ in one line: its status and whether there is a session cookie.
 
 a request that does not begin a login: the status.
 
+=item begin($n, $cookie, $path)
+
+sends so many requests at once, none of which begins a login, on connections
+of their own, so that each worker has some: the connections.
+
+=item on_every_worker($cookie, $path)
+
+what the cookie opens: the statuses that were seen until each worker had
+answered, as in C<200 401>. The location must say who answers:
+C<add_header X-Worker $pid always;>.
+
 =item is_same($what), all_log
 
 the workers have been the same since the start (a test); every log as text.
@@ -147,6 +158,35 @@ sub ask {
     my ($self, $person, $path, %arg) = @_;
     return $person->ask(GET => $self->at . ($path // '/'),
                         headers => [ Accept => 'text/plain' ], %arg)->status;
+}
+
+
+sub begin {
+    my ($self, $n, $cookie, $path) = @_;
+    my @open = map { $self->t->connect } 1 .. $n;
+    $_->send_raw(Gatehouse::Test::Http::format_request(
+        'GET', $path // '/', [ [ Host => 'gw.test' ], [ Cookie => $cookie ],
+                               [ Accept => 'text/plain' ] ])) for @open;
+    return @open;
+}
+
+
+sub on_every_worker {
+    my ($self, $cookie, $path) = @_;
+    my (%seen, %asked);
+
+    for (1 .. 100) {
+        for my $open ($self->begin(8, $cookie, $path)) {
+            my $answer = $open->read_response(
+                'GET', 20 * Gatehouse::Test::slow());
+            $seen{ $answer->status } = 1;
+            $asked{ $answer->header('X-Worker') // '' } = 1;
+        }
+        last if !grep { !$asked{$_} } $self->t->workers;
+    }
+    $seen{'a worker was not asked'} = 1
+        if grep { !$asked{$_} } $self->t->workers;
+    return join ' ', sort keys %seen;
 }
 
 
