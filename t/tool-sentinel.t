@@ -93,8 +93,7 @@ refused($members =~ s/primary main/primary other/r,
 my $liar = Gatehouse::Test::Liar->new;
 my $alone = 'primary main; sentinel 127.0.0.1:' . $liar->port . ';';
 
-wait_for(sub { $watch->replica->cli('ROLE') =~ /^slave/ }, 60,
-         'the old primary to be made a replica');
+$watch->settled;
 $liar->says(address => '127.0.0.1', port => $watch->replica->port);
 refused($alone, qr/where sentinels sent us, is a replica/,
         'one that names a replica: nothing is asked of it');

@@ -22,7 +22,7 @@ Gatehouse::Test::Sentinel - Redis with replicas, watched by sentinels
 
 =over
 
-=item new(sentinels => 3, replicas => 1, down => 700)
+=item new(sentinels => 3, replicas => 1, down => 2000)
 
 C<down>: milliseconds after which a primary that is silent counts as down.
 
@@ -38,13 +38,18 @@ C<Gatehouse::Test::Redis> objects; what is primary is asked of a sentinel.
 
 Until more than half of the sentinels name another port; returns it.
 
+=item settled
+
+Waits until whoever is named is a primary, and all others that run follow it.
+
 =item synced
 
 Waits until a replica has all that the primary was told; returns the primary.
 
 =item failover
 
-C<SENTINEL FAILOVER> of a primary that is C<synced>, and waits for its end.
+C<SENTINEL FAILOVER> of a primary that is C<synced>, again if they gave it up;
+returns the port of the new one when all sentinels have heard of it.
 
 =back
 
@@ -73,7 +78,7 @@ sub new {
         return @online == $replicas;
     });
 
-    my $down = $arg{down} // 700;
+    my $down = $arg{down} // 2000;
     for (1 .. $n) {
         push @{ $self->{sentinels} }, Gatehouse::Test::Redis->new(
             sentinel => 1,
@@ -85,8 +90,7 @@ sub new {
             ]);
     }
     # they find each other and do their rounds sooner than for the operator
-    $_->cli(qw(SENTINEL DEBUG publish-period 200 info-period 300
-               tilt-trigger 60000)) for @{ $self->{sentinels} };
+    $self->tell(qw(publish-period 200 info-period 300 tilt-trigger 60000));
     my $others = $n - 1;
     until_true('the sentinels to know each other', sub {
         !grep { my $about = $_->cli('SENTINEL', 'MASTER', 'main');
@@ -94,7 +98,18 @@ sub new {
                 || $about !~ /num-slaves\n$replicas\b/ }
             @{ $self->{sentinels} };
     });
+
+    # Who has not heard of a failover makes the new primary a replica again
+    # after four such periods: there must be time to hear of it
+    $self->tell(qw(publish-period 1000));
     return $self;
+}
+
+
+sub tell {
+    my ($self, @periods) = @_;
+    $_->cli(qw(SENTINEL DEBUG), @periods) for @{ $self->{sentinels} };
+    return;
 }
 
 
@@ -110,15 +125,22 @@ sub sentinels { return @{ $_[0]{sentinels} } }
 sub servers   { return @{ $_[0]{servers} } }
 
 
+sub named_by {
+    my ($sentinel) = @_;
+    my ($port) = $sentinel->cli('SENTINEL', 'get-master-addr-by-name', 'main')
+                 =~ /^127\.0\.0\.1\n(\d+)$/;
+    return $port // 0;
+}
+
+
+# What more than so many of them name
 sub named {
-    my ($self) = @_;
+    my ($self, $most) = @_;
     my %votes;
-    for my $sentinel (@{ $self->{sentinels} }) {
-        my $said = $sentinel->cli('SENTINEL', 'get-master-addr-by-name',
-                                  'main');
-        $votes{$1}++ if $said =~ /^127\.0\.0\.1\n(\d+)$/;
-    }
-    my ($port) = grep { $votes{$_} > @{ $self->{sentinels} } / 2 } keys %votes;
+    $votes{ named_by($_) }++ for @{ $self->{sentinels} };
+    delete $votes{0};
+    $most //= @{ $self->{sentinels} } / 2;
+    my ($port) = grep { $votes{$_} > $most } keys %votes;
     return $port // 0;
 }
 
@@ -150,6 +172,20 @@ sub wait_for_another {
 }
 
 
+sub settled {
+    my ($self) = @_;
+    until_true('all servers to be what they should be', sub {
+        my $port = $self->named or return 0;
+        return !grep {
+            my ($role, undef, $of) = split /\n/, $_->cli('ROLE');
+            $_->port == $port ? $role ne 'master'
+                              : $role ne 'slave' || $of != $port
+        } grep { $_->pid } @{ $self->{servers} };
+    });
+    return;
+}
+
+
 # Until a replica has what the primary was told up to now: what it has not
 # would be lost with the primary, which is Redis's word and not ours.
 sub synced {
@@ -168,10 +204,16 @@ sub synced {
 sub failover {
     my ($self) = @_;
     my $port = $self->synced->port;
-    until_true('a failover to be accepted', sub {
-        $self->{sentinels}[0]->cli('SENTINEL', 'FAILOVER', 'main') eq 'OK';
+    my $now;
+    until_true('a failover that all have heard of', sub {
+        my $leader = $self->{sentinels}[0];
+        # refused while one goes on
+        $leader->cli('SENTINEL', 'FAILOVER', 'main')
+            if named_by($leader) == $port;
+        $now = $self->named($#{ $self->{sentinels} });
+        return $now && $now != $port;
     });
-    return $self->wait_for_another($port);
+    return $now;
 }
 
 
